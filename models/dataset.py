@@ -1,0 +1,154 @@
+"""Datasets: what is placed, with everything a policy or a price needs to know of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Frozen, Identifier, MonthlyGb, Title, WholeGb
+from .levels import ClassificationLevel, Level
+from .site import Interface, StackComponent, StorageKind
+
+
+class GdprCategory(StrEnum):
+    """What the GDPR sees in the data, least protected first."""
+
+    NONE = "none"
+    PSEUDONYMISED = "pseudonymised"
+    PERSONAL = "personal"
+    CRIMINAL = "criminal"
+    """Convictions and offences, art. 10."""
+    SPECIAL = "special"
+    """Special categories, art. 9."""
+
+    @property
+    def rank(self) -> int:
+        """Position in the order of protection, 0..4."""
+        return list(GdprCategory).index(self)
+
+
+class AccessRights(StrEnum):
+    """DCAT-AP access rights, most open first."""
+
+    PUBLIC = "public"
+    RESTRICTED = "restricted"
+    NON_PUBLIC = "non_public"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order of restriction, 0..2."""
+        return list(AccessRights).index(self)
+
+
+class Dpia(StrEnum):
+    """How far the data protection impact assessment went (art. 35 GDPR)."""
+
+    NONE = "none"
+    PRE_SCAN = "pre_scan"
+    FULL = "full"
+
+
+class CollectorKind(StrEnum):
+    """Who gathered the data."""
+
+    MUNICIPALITY = "municipality"
+    CONTRACTOR = "contractor"
+    AUTHORITY = "authority"
+    """Another public body."""
+
+
+class HandoverFormat(StrEnum):
+    """What a contractor hands over."""
+
+    OPEN_MACHINE_READABLE = "open_machine_readable"
+    PROPRIETARY = "proprietary"
+    NOT_MACHINE_READABLE = "not_machine_readable"
+    NONE = "none"
+
+
+class CollectionContract(Frozen):
+    """A contract under which a private party collects data for the city (Barcelona's clauses)."""
+
+    id: Identifier
+    contractor: Title
+    handover_format: HandoverFormat | None = None
+    handover_interval_days: Annotated[int, Field(ge=0, le=36_500, strict=True)] | None = None
+    public_ownership: bool | None = None
+    """The data is the municipality's property."""
+    exit_terms: bool | None = None
+    """The contract says how the data is handed over when it ends."""
+    end_date: date | None = None
+
+
+class Dataset(Frozen):
+    """The unit that is placed.
+
+    Attributes that a policy judges may be missing (`None`): the policy then reports a
+    violation. Attributes that sums are made of may not.
+    """
+
+    id: Identifier
+    title: Title
+    description: str = ""
+    owner_department: Title | None = None
+    steward: Title | None = None
+    """The person or mailbox answerable for the data in its department."""
+    confidentiality: ClassificationLevel | None = None
+    integrity: ClassificationLevel | None = None
+    availability: ClassificationLevel | None = None
+    gdpr_category: GdprCategory | None = None
+    lawful_basis: Title | None = None
+    """Ground of art. 6 GDPR on which personal data is processed."""
+    dpia: Dpia | None = None
+    access_rights: AccessRights | None = None
+    non_publication_grounds: tuple[str, ...] = ()
+    """Articles of the Woo, such as 5.1.2e, for data that is not public."""
+    high_value: bool = False
+    """A high-value dataset under Implementing Regulation (EU) 2023/138."""
+    readers: tuple[Identifier, ...] = ()
+    writers: tuple[Identifier, ...] = ()
+    administrators: tuple[Identifier, ...] = ()
+    duties: tuple[Identifier, ...] = ()
+    """Duties the data serves that must not meet another duty under one administration."""
+    collected_by: CollectorKind | None = None
+    contract: Identifier | None = None
+    """The collection contract, where a contractor gathered the data."""
+    volume_gb: WholeGb
+    """Volume of one replica in whole GB, rounded up."""
+    monthly_read_gb: MonthlyGb
+    """Read by the city's own roles, GB a month."""
+    monthly_egress_gb: MonthlyGb
+    """Delivered to the outside (public, partners), GB a month."""
+    storage: StorageKind = StorageKind.OBJECT
+    interfaces: tuple[Interface, ...] = ()
+    """Interfaces the site must offer."""
+    technologies: tuple[StackComponent, ...] = ()
+    """Software the dataset's applications depend on."""
+    replicas: Annotated[int, Field(ge=1, le=5, strict=True)] = 1
+    current_site: Identifier | None = None
+    synthetic: tuple[str, ...] = ()
+    """Names of fields that an importer made up from a seed."""
+
+
+class EffectiveClass(Frozen):
+    """A dataset's classification after inheritance and cumulation, with the way it came about."""
+
+    dataset: Identifier
+    confidentiality: ClassificationLevel | None
+    gdpr_category: GdprCategory | None
+    access_rights: AccessRights | None
+    non_publication_grounds: tuple[str, ...]
+    chain: tuple[str, ...] = ()
+    """Dataset ids from the dataset itself to the source its confidentiality comes from."""
+    reasons: tuple[str, ...] = ()
+    """One sentence for each attribute that differs from what the catalogue declares."""
+
+
+def highest_level(levels: list[Level | None]) -> Level | None:
+    """The maximum principle; one unknown makes the result unknown (fail closed)."""
+    if any(level is None for level in levels):
+        return None
+    return max((level for level in levels if level is not None), default=None)

@@ -1,0 +1,59 @@
+"""What the environment decides: where OPA is and how long it may take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from placement.errors import BadInput, Defect
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process. Read once, at the edge, and handed down."""
+
+    opa_url: str | None = None
+    """PLACEMENT_OPA_URL: a shared OPA to ask instead of a managed local one."""
+    opa_token: str | None = None
+    """PLACEMENT_OPA_TOKEN: bearer token for it."""
+    opa_bin: str | None = None
+    """PLACEMENT_OPA_BIN: the OPA binary for the managed one; default: `opa` on PATH."""
+    opa_deadline_s: float = 60.0
+    """PLACEMENT_OPA_DEADLINE_S: total seconds one query may take."""
+    policies: Path | None = None
+    """PLACEMENT_POLICIES: the policy bundle's folder; default: the shipped one."""
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from environment variables; an empty variable counts as not set.
+
+    Raises
+    ------
+    BadInput
+        Naming the variable that cannot be read.
+    """
+    text = {key: value for key, value in environ.items() if key.startswith("PLACEMENT_") and value}
+    policies = text.get("PLACEMENT_POLICIES")
+    return Settings(
+        opa_url=text.get("PLACEMENT_OPA_URL"),
+        opa_token=text.get("PLACEMENT_OPA_TOKEN"),
+        opa_bin=text.get("PLACEMENT_OPA_BIN"),
+        opa_deadline_s=_seconds(text.get("PLACEMENT_OPA_DEADLINE_S")),
+        policies=Path(policies) if policies else None,
+    )
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return Settings.opa_deadline_s
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise BadInput(
+            [Defect("", "PLACEMENT_OPA_DEADLINE_S", "", "seconds above 0, at most 3600, are expected")]
+        )
+    return seconds
