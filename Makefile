@@ -1,0 +1,56 @@
+# Two commands do all their own set-up, in the user's cache folder, outside this tree:
+#
+#   make demo    decides where the example city's datasets should live, and proves it
+#   make test    runs every check
+#
+# PYTHON names another Python (3.11 or newer); PLACEMENT_OPA_BIN names an OPA you already have.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup lint types policies unit bench lock clean
+
+RUNTIME := ./.ci/env runtime
+DEV     := ./.ci/env dev
+
+EXAMPLE := placement/example
+CITY    := --catalog $(EXAMPLE)/catalog.json --sites $(EXAMPLE)/sites.json
+# The dataset that the demo explains: the one of the example most worth asking about.
+DATASET ?= $(shell cat $(EXAMPLE)/explain.txt 2>/dev/null)
+
+# Writes the JSON Schemas of the policies' input, made from the models, into the folder --out names.
+export SCHEMAS := python -m placement.eligibility.schemas
+
+help:
+	@echo "make demo      decide, verify and explain the placement of an example city's datasets"
+	@echo "make test      every check: style, types, policies, tests"
+	@echo
+	@echo "make lint      style, format, which room imports which"
+	@echo "make types     mypy --strict"
+	@echo "make policies  the Rego: format, types, tests and their coverage, style"
+	@echo "make unit      pytest"
+	@echo "make bench     how long decisions take"
+	@echo "make setup     only build the environment that the others use"
+	@echo "make lock      choose newer versions of all libraries and pin them"
+	@echo "make clean     remove what the above left in the tree, and cached environments"
+
+demo:
+	@$(RUNTIME) sh .ci/demo $(CITY) -- "$(EXAMPLE)/parameters.json" "$(DATASET)"
+
+test:
+	@$(DEV) python .ci/checks.py
+
+lint types policies unit:
+	@$(DEV) python .ci/checks.py $@
+
+bench:
+	@$(DEV) python -m tests.benchmarks
+
+setup:
+	@$(DEV) true
+
+lock:
+	@./.ci/lock
+
+clean:
+	@./.ci/env --clean
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
