@@ -4,10 +4,22 @@ One module a noun: dataset, site (with operator and stack component), role, rela
 verdict (with obligation and violation), problem, solution, plan.
 """
 
-from .base import Frozen
-from .canonical import canonical_json, decimal_text, sha256_of
-from .catalog import Catalog
-from .dataset import (
+from models.answers import (
+    Decided,
+    Decision,
+    EligibilityReport,
+    Explanation,
+    Infeasible,
+    NoEligibleSite,
+    SiteVerdict,
+    SourcedViolation,
+    Unplaceable,
+    WhyNot,
+)
+from models.base import Frozen
+from models.canonical import canonical_json, decimal_text, sha256_of
+from models.catalog import Catalog
+from models.dataset import (
     AccessRights,
     CollectionContract,
     CollectorKind,
@@ -18,19 +30,10 @@ from .dataset import (
     HandoverFormat,
     highest_level,
 )
-from .levels import Level, parse_level
-from .parameters import Parameters
-from .plan import (
-    Certificate,
-    Check,
-    Costs,
-    Digests,
-    Inputs,
-    Placement,
-    Plan,
-    Versions,
-)
-from .policy_input import (
+from models.levels import Level, parse_level
+from models.parameters import Parameters
+from models.plan import Certificate, Check, Costs, Digests, Inputs, Placement, Plan, Versions
+from models.policy_input import (
     PolicyBatchInput,
     PolicyContract,
     PolicyDataset,
@@ -41,8 +44,8 @@ from .policy_input import (
     policy_dataset,
     policy_site,
 )
-from .problem import FixedPair, Flow, GraphFacts, Problem, SeparatedPair
-from .relation import (
+from models.problem import FixedPair, Flow, GraphFacts, Problem, SeparatedPair
+from models.relation import (
     CoLocated,
     Cumulated,
     DerivedFrom,
@@ -51,8 +54,8 @@ from .relation import (
     Transformation,
     TransformationKind,
 )
-from .role import Role
-from .site import (
+from models.role import Role
+from models.site import (
     Certification,
     Clause,
     Interface,
@@ -63,8 +66,8 @@ from .site import (
     StackComponent,
     StorageKind,
 )
-from .solution import FlowPrice, RowPrice, Solution, SolverReport, Termination
-from .verdict import (
+from models.solution import FlowPrice, RowPrice, Solution, SolverReport, Termination
+from models.verdict import (
     EligibilityTable,
     HostObligation,
     Obligation,
@@ -89,11 +92,15 @@ __all__ = [
     "Costs",
     "Cumulated",
     "Dataset",
+    "Decided",
+    "Decision",
     "DerivedFrom",
     "Digests",
     "Dpia",
     "EffectiveClass",
+    "EligibilityReport",
     "EligibilityTable",
+    "Explanation",
     "FixedPair",
     "Flow",
     "FlowPrice",
@@ -102,9 +109,11 @@ __all__ = [
     "GraphFacts",
     "HandoverFormat",
     "HostObligation",
+    "Infeasible",
     "Inputs",
     "Interface",
     "Level",
+    "NoEligibleSite",
     "Obligation",
     "Operator",
     "Parameters",
@@ -129,17 +138,21 @@ __all__ = [
     "Site",
     "SiteKind",
     "SiteRegister",
+    "SiteVerdict",
     "Solution",
     "SolverReport",
     "Source",
+    "SourcedViolation",
     "StackComponent",
     "StorageKind",
     "Termination",
     "Transformation",
     "TransformationKind",
+    "Unplaceable",
     "Verdict",
     "Versions",
     "Violation",
+    "WhyNot",
     "canonical_json",
     "decimal_text",
     "highest_level",

@@ -26,7 +26,9 @@ class Frozen(BaseModel):
 
 def _no_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("a number is expected, not true or false")
+        raise ValueError(  # noqa: TRY004  pydantic reports only ValueError as a defect of the field
+            "a number is expected, not true or false"
+        )
     return value
 
 
@@ -48,9 +50,7 @@ Title = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2, upper case."""
 
-WholeGb = Annotated[
-    int, BeforeValidator(_no_bool), Field(ge=0, le=10**12, strict=True)
-]
+WholeGb = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=10**12, strict=True)]
 """A volume in whole gigabytes (10^9 bytes), rounded up: whole numbers add up exactly."""
 
 MonthlyGb = Annotated[
@@ -58,14 +58,10 @@ MonthlyGb = Annotated[
 ]
 """Gigabytes a month; at most six decimals."""
 
-Eur = Annotated[
-    Decimal, BeforeValidator(_exact_decimal), Field(ge=0, le=10**12, decimal_places=9)
-]
+Eur = Annotated[Decimal, BeforeValidator(_exact_decimal), Field(ge=0, le=10**12, decimal_places=9)]
 """Euro, or euro per unit where the name says so; exact decimal, at most nine decimals."""
 
-Share = Annotated[
-    Decimal, BeforeValidator(_exact_decimal), Field(ge=0, le=1, decimal_places=9)
-]
+Share = Annotated[Decimal, BeforeValidator(_exact_decimal), Field(ge=0, le=1, decimal_places=9)]
 """A share between 0 and 1."""
 
 WholeDays = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=36_500, strict=True)]

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from .base import Frozen
+from models.base import Frozen
 
 
 def canonical_json(value: Any) -> bytes:

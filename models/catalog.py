@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Frozen, Title
-from .dataset import CollectionContract, Dataset
-from .relation import Relation
-from .role import Role
+from models.base import Frozen, Title
+from models.dataset import CollectionContract, Dataset
+from models.relation import Relation
+from models.role import Role
 
 
 class Catalog(Frozen):

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Frozen, Identifier, MonthlyGb, Title, WholeGb
-from .levels import ClassificationLevel, Level
-from .site import Interface, StackComponent, StorageKind
+from models.base import Frozen, Identifier, MonthlyGb, Title, WholeGb
+from models.levels import ClassificationLevel, Level
+from models.site import Interface, StackComponent, StorageKind
 
 
 class GdprCategory(StrEnum):

@@ -1,5 +1,7 @@
-"""The city's choices for a decision, in one typed file. Policy thresholds are not here: they
-stand in the policies' own data.json."""
+"""The city's choices for a decision, in one typed file.
+
+Policy thresholds are not here: they stand in the policies' own data.json.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Count, Eur, Frozen, Share
-from .levels import ClassificationLevel, Level
+from models.base import Count, Eur, Frozen, Share
+from models.levels import ClassificationLevel, Level
 
 
 class Parameters(Frozen):

@@ -8,13 +8,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Frozen, Identifier, Title
-from .catalog import Catalog
-from .dataset import EffectiveClass
-from .parameters import Parameters
-from .site import SiteRegister
-from .solution import FlowPrice, RowPrice, SolverReport, Termination
-from .verdict import EligibilityTable
+from models.base import Frozen, Identifier, Title
+from models.catalog import Catalog
+from models.dataset import EffectiveClass
+from models.parameters import Parameters
+from models.site import SiteRegister
+from models.solution import FlowPrice, RowPrice, SolverReport, Termination
+from models.verdict import EligibilityTable
 
 Cents = Annotated[Decimal, Field(decimal_places=2)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

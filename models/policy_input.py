@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from .base import CountryCode, Frozen, Identifier
-from .dataset import (
+from models.base import CountryCode, Frozen, Identifier
+from models.dataset import (
     AccessRights,
     CollectionContract,
     CollectorKind,
@@ -20,9 +20,9 @@ from .dataset import (
     GdprCategory,
     HandoverFormat,
 )
-from .levels import ClassificationLevel
-from .role import Role
-from .site import (
+from models.levels import ClassificationLevel
+from models.role import Role
+from models.site import (
     Certification,
     Clause,
     Interface,
@@ -53,7 +53,7 @@ class PolicyContract(Frozen):
 
 
 class PolicyDataset(Frozen):
-    """`input.dataset`: a dataset's profile. Null means the catalogue does not say."""
+    """The dataset's profile, `input.dataset`. Null means the catalogue does not say."""
 
     has_owner: bool
     has_steward: bool
@@ -79,7 +79,7 @@ class PolicyDataset(Frozen):
 
 
 class PolicyOperator(Frozen):
-    """`input.site.operator`."""
+    """The site's operator, `input.site.operator`."""
 
     id: Identifier
     country: CountryCode
@@ -90,7 +90,7 @@ class PolicyOperator(Frozen):
 
 
 class PolicySite(Frozen):
-    """`input.site`."""
+    """The site, `input.site`."""
 
     id: Identifier
     kind: SiteKind

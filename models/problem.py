@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .base import Frozen, Identifier, MonthlyGb
-from .dataset import Dataset, EffectiveClass
-from .parameters import Parameters
-from .role import Role
-from .site import Operator, Site
-from .verdict import EligibilityTable
+from models.base import Frozen, Identifier, MonthlyGb
+from models.dataset import Dataset, EffectiveClass
+from models.parameters import Parameters
+from models.role import Role
+from models.site import Operator, Site
+from models.verdict import EligibilityTable
 
 
 class Flow(Frozen):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .base import Frozen, Identifier, MonthlyGb, Title
+from models.base import Frozen, Identifier, MonthlyGb, Title
 
 
 class TransformationKind(StrEnum):
@@ -79,6 +79,4 @@ class Cumulated(_Group):
     kind: Literal["cumulated"] = "cumulated"
 
 
-Relation = Annotated[
-    DerivedFrom | CoLocated | Separated | Cumulated, Field(discriminator="kind")
-]
+Relation = Annotated[DerivedFrom | CoLocated | Separated | Cumulated, Field(discriminator="kind")]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .base import CountryCode, Frozen, Identifier, Title
-from .levels import ClassificationLevel
+from models.base import CountryCode, Frozen, Identifier, Title
+from models.levels import ClassificationLevel
 
 
 class Role(Frozen):

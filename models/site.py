@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from .base import CountryCode, Eur, Frozen, Identifier, Share, Title, WholeDays, WholeGb
-from .role import Role
+from models.base import CountryCode, Eur, Frozen, Identifier, Share, Title, WholeDays, WholeGb
+from models.role import Role
 
 
 class SiteKind(StrEnum):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Frozen, Identifier
+from models.base import Frozen, Identifier
 
 
 class Termination(StrEnum):

@@ -8,12 +8,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Frozen, Identifier
+from models.base import Frozen, Identifier
 
 
 class Severity(StrEnum):
-    """What failing an obligation means. Both make a site ineligible; the word tells the reader
-    whether a board could lift it by changing a threshold."""
+    """What kind of requirement was failed.
+
+    Both make a site ineligible; the word tells the reader whether a board could lift it by
+    changing a threshold.
+    """
 
     MANDATORY = "mandatory"
     """Law or binding standard."""
@@ -62,7 +65,7 @@ class Preference(Frozen):
 
 
 class Verdict(Frozen):
-    """The answer for one (dataset profile, site) pair. Eligible exactly when nothing is violated."""
+    """The answer for one (profile, site) pair. Eligible exactly when nothing is violated."""
 
     violations: tuple[Violation, ...]
     host_obligations: tuple[HostObligation, ...]

@@ -54,6 +54,13 @@ def _seconds(text: str | None) -> float:
         seconds = 0.0
     if not 0 < seconds <= 3600:
         raise BadInput(
-            [Defect("", "PLACEMENT_OPA_DEADLINE_S", "", "seconds above 0, at most 3600, are expected")]
+            [
+                Defect(
+                    "",
+                    "PLACEMENT_OPA_DEADLINE_S",
+                    "",
+                    "seconds above 0, at most 3600, are expected",
+                )
+            ]
         )
     return seconds

@@ -35,11 +35,11 @@ from models import (
 AS_OF = date(2026, 10, 1)
 
 
-def role(id: str = "registrar", **changes: Any) -> Role:
+def role(ident: str = "registrar", **changes: Any) -> Role:
     """A city role that works from the Netherlands."""
     fields: dict[str, Any] = {
-        "id": id,
-        "title": id.title(),
+        "id": ident,
+        "title": ident.title(),
         "department": "Civil affairs",
         "country": "NL",
         "clearance": Level.VERY_HIGH,
@@ -47,11 +47,11 @@ def role(id: str = "registrar", **changes: Any) -> Role:
     return Role(**(fields | changes))
 
 
-def dataset(id: str = "permits", **changes: Any) -> Dataset:
+def dataset(ident: str = "permits", **changes: Any) -> Dataset:
     """A confidential dataset with personal data that satisfies every policy at `site()`."""
     fields: dict[str, Any] = {
-        "id": id,
-        "title": id.title(),
+        "id": ident,
+        "title": ident.title(),
         "owner_department": "Civil affairs",
         "steward": "steward@city.example",
         "confidentiality": Level.NORMAL,
@@ -74,25 +74,25 @@ def dataset(id: str = "permits", **changes: Any) -> Dataset:
     return Dataset(**(fields | changes))
 
 
-def operator(id: str = "city", **changes: Any) -> Operator:
+def operator(ident: str = "city", **changes: Any) -> Operator:
     """The city itself."""
     fields: dict[str, Any] = {
-        "id": id,
-        "title": id.title(),
+        "id": ident,
+        "title": ident.title(),
         "country": "NL",
         "parent_jurisdiction": "NL",
         "extraterritorial_exposure": False,
         "foreign_ownership_share": Decimal(0),
-        "municipal": id == "city",
+        "municipal": ident == "city",
     }
     return Operator(**(fields | changes))
 
 
-def site(id: str = "townhall", **changes: Any) -> Site:
+def site(ident: str = "townhall", **changes: Any) -> Site:
     """A certified site of the city that may hold almost anything."""
     fields: dict[str, Any] = {
-        "id": id,
-        "title": id.title(),
+        "id": ident,
+        "title": ident.title(),
         "operator": "city",
         "kind": SiteKind.ON_PREMISE,
         "country": "NL",

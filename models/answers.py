@@ -1,0 +1,99 @@
+"""What the use cases answer. *Ineligible* and *infeasible* are answers like any other."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from models.base import Frozen, Identifier
+from models.catalog import Catalog
+from models.dataset import Dataset, EffectiveClass
+from models.plan import Placement, Plan
+from models.problem import GraphFacts
+from models.site import SiteRegister
+from models.verdict import EligibilityTable, HostObligation, Obligation, Preference, Violation
+
+
+class SiteVerdict(Frozen):
+    """Why one site may not hold a dataset."""
+
+    site: Identifier
+    violations: tuple[Violation, ...]
+
+
+class Unplaceable(Frozen):
+    """A dataset that no site may hold, with the reason for each."""
+
+    dataset: Identifier
+    reasons: tuple[SiteVerdict, ...]
+
+
+class Decided(Frozen):
+    """There is a plan, and it is certified."""
+
+    answer: Literal["decided"] = "decided"
+    plan: Plan
+
+
+class NoEligibleSite(Frozen):
+    """Some datasets have no eligible site, or fewer than they need; nothing was solved."""
+
+    answer: Literal["no_eligible_site"] = "no_eligible_site"
+    datasets: tuple[Unplaceable, ...]
+    obligations: tuple[Obligation, ...]
+
+
+class Infeasible(Frozen):
+    """Each dataset has a site, but no plan meets all constraints at once."""
+
+    answer: Literal["infeasible"] = "infeasible"
+    core: tuple[str, ...]
+    """Named constraints that cannot all hold; taking any of them away may help."""
+    explanation: tuple[str, ...]
+    """One sentence for each of them."""
+
+
+Decision = Decided | NoEligibleSite | Infeasible
+
+
+class EligibilityReport(Frozen):
+    """Which datasets may rest where, without choosing."""
+
+    catalog: Catalog
+    sites: SiteRegister
+    facts: GraphFacts
+    table: EligibilityTable
+    unplaceable: tuple[Unplaceable, ...]
+
+
+class SourcedViolation(Frozen):
+    """A violation with the obligation it fails."""
+
+    obligation: Obligation
+    message: str
+
+
+class WhyNot(Frozen):
+    """The answer for a site that was not chosen: a violation, a constraint, or a price."""
+
+    site: Identifier
+    violations: tuple[SourcedViolation, ...] = ()
+    blocked_by: tuple[str, ...] = ()
+    """Constraints that cannot hold together with this choice."""
+    extra_eur_per_year: Decimal | None = None
+    """What the whole plan would cost more with a replica here, in EUR a year."""
+    extra_is_exact: bool = False
+    """True: re-solved with the pair required, exact within the gap. False: at least this much,
+    from the plan's prices."""
+
+
+class Explanation(Frozen):
+    """Why a dataset rests where it does."""
+
+    dataset: Dataset
+    effective: EffectiveClass
+    placement: Placement
+    why: tuple[str, ...]
+    host_obligations: tuple[HostObligation, ...]
+    preferences: tuple[Preference, ...]
+    why_not: tuple[WhyNot, ...]
