@@ -1,0 +1,1 @@
+"""Graph facts (networkx lives here alone)."""
