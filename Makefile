@@ -12,9 +12,8 @@ RUNTIME := ./.ci/env runtime
 DEV     := ./.ci/env dev
 
 EXAMPLE := placement/example
-CITY    := --catalog $(EXAMPLE)/catalog.json --sites $(EXAMPLE)/sites.json
 # The dataset that the demo explains: the one of the example most worth asking about.
-DATASET ?= $(shell cat $(EXAMPLE)/explain.txt 2>/dev/null)
+DATASET := civil-registry
 
 # Writes the JSON Schemas of the policies' input, made from the models, into the folder --out names.
 export SCHEMAS := python -m placement.eligibility.schemas
@@ -33,7 +32,7 @@ help:
 	@echo "make clean     remove what the above left in the tree, and cached environments"
 
 demo:
-	@$(RUNTIME) sh .ci/demo $(CITY) -- "$(EXAMPLE)/parameters.json" "$(DATASET)"
+	@$(RUNTIME) ./.ci/demo $(EXAMPLE) $(DATASET)
 
 test:
 	@$(DEV) python .ci/checks.py
