@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import pwd
@@ -17,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +40,8 @@ class SetupError(Exception):
 
 def main(arguments: list[str]) -> NoReturn:
     if arguments == ["--clean"]:
-        sys.exit(clean())
+        clean()
+        sys.exit()
     if len(arguments) < 2 or arguments[0] not in REQUIREMENTS:
         sys.exit("usage: .ci/env runtime|dev COMMAND [ARGUMENT...]")
     kind, *command = arguments
@@ -100,10 +103,17 @@ def cache_folder() -> Path:
 
 
 def venv_folder(kind: str) -> str:
-    sources = [REQUIREMENTS[kind], CI / "requirements-build.txt", REPOSITORY / "pyproject.toml"]
     made_from = [sys.version.encode(), os.fsencode(os.path.realpath(sys.executable))]
-    made_from += [path.read_bytes() for path in sources]
+    made_from += [path.read_bytes() for path in (REQUIREMENTS[kind], CI / "requirements-build.txt")]
+    made_from.append(packaging_facts())
     return f"{kind}-{tree_digest()}-{digest(made_from)}"
+
+
+def packaging_facts() -> bytes:
+    # A linter's setting in pyproject.toml changes nothing that was installed.
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    facts = (project.get("build-system"), project.get("project"), project["tool"].get("hatch"))
+    return json.dumps(facts, sort_keys=True).encode()
 
 
 def tree_digest() -> str:

@@ -101,19 +101,31 @@ def test_a_cache_that_cannot_be_written_is_named(setup, monkeypatch, tmp_path):
         setup.cache_folder()
 
 
-@pytest.mark.parametrize("changed", ["requirements.txt", "pyproject.toml"])
-def test_a_changed_lock_or_project_file_leads_to_a_new_environment(
-    setup, monkeypatch, tmp_path, changed
+PROJECT = '[project]\nname = "x"\n[tool.ruff]\nline-length = 100\n'
+
+
+@pytest.mark.parametrize(
+    ("changed", "text", "rebuilt"),
+    [
+        ("requirements.txt", "y==2\n", True),
+        ("requirements-build.txt", "y==2\n", True),
+        ("pyproject.toml", PROJECT.replace('"x"', '"y"'), True),
+        ("pyproject.toml", PROJECT.replace("100", "99"), False),
+    ],
+)
+def test_what_an_environment_is_made_from_decides_whether_it_is_built_again(
+    setup, monkeypatch, tmp_path, changed, text, rebuilt
 ):
-    for name in ("requirements.txt", "pyproject.toml", "requirements-build.txt"):
-        (tmp_path / name).write_text(name)
+    (tmp_path / "requirements.txt").write_text("x==1\n")
+    (tmp_path / "requirements-build.txt").write_text("x==1\n")
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
     monkeypatch.setattr(setup, "REPOSITORY", tmp_path)
     monkeypatch.setattr(setup, "CI", tmp_path)
     monkeypatch.setattr(setup, "REQUIREMENTS", {"runtime": tmp_path / "requirements.txt"})
     before = setup.venv_folder("runtime")
     assert setup.venv_folder("runtime") == before
-    (tmp_path / changed).write_text("changed")
-    assert setup.venv_folder("runtime") != before
+    (tmp_path / changed).write_text(text)
+    assert (setup.venv_folder("runtime") != before) is rebuilt
 
 
 # --- interrupted, finished, found --------------------------------------------------------------
