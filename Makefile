@@ -15,7 +15,7 @@ EXAMPLE := placement/example
 # The dataset that the demo explains: the one of the example most worth asking about.
 DATASET := civil-registry
 
-# Writes the JSON Schemas of the policies' input, made from the models, into the folder --out names.
+# Writes the JSON Schemas of what the policies read, made from the models, into the folder it is given.
 export SCHEMAS := python -m placement.eligibility.schemas
 
 help:

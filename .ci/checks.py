@@ -85,7 +85,7 @@ def types() -> bool:
 
 def rego_types() -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        return run(*SCHEMAS, "--out", folder) and run(
+        return run(*SCHEMAS, folder) and run(
             "opa", "check", "--strict", "--bundle", "--schema", folder, "policies"
         )
 
