@@ -158,8 +158,10 @@ def clean() -> None:
 
 @contextmanager
 def only_one_setup(cache: Path) -> Iterator[None]:
-    # The system lets go of the lock when its holder dies, however it dies.
+    # The system lets go of the lock when its holders die, however they die. The steps hold it too:
+    # one that outlives a killed set-up must end before the next set-up begins.
     with (cache / "lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -178,7 +180,13 @@ def run(what: str, command: list[str], hint: str, **variables: str) -> None:
     environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
     folder = variables.get("PWD", str(REPOSITORY))
     result = subprocess.run(
-        command, cwd=folder, env=environment, text=True, capture_output=True, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        close_fds=False,
     )
     if result.returncode:
         printed = (result.stdout + result.stderr).strip().splitlines()
