@@ -6,6 +6,7 @@ JSON readers let through by accident: NaN, infinities, booleans for numbers, flo
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -38,6 +39,18 @@ def _exact_decimal(value: Any) -> Any:
         return Decimal(repr(value))
     return _no_bool(value)
 
+
+def _no_timestamp(value: Any) -> Any:
+    if isinstance(value, int | float | Decimal):
+        raise ValueError("a day such as 2026-12-31 is expected")  # noqa: TRY004
+    return value
+
+
+Flag = Annotated[bool, Field(strict=True)]
+"""True or false; never "yes", "0" or 1."""
+
+Day = Annotated[date, BeforeValidator(_no_timestamp)]
+"""A calendar day in ISO 8601; never a count of seconds."""
 
 Identifier = Annotated[
     str,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from models.base import Frozen, Identifier, MonthlyGb, Title, WholeGb
+from models.base import Day, Flag, Frozen, Identifier, MonthlyGb, Title, WholeGb
 from models.levels import ClassificationLevel, Level
 from models.site import Interface, StackComponent, StorageKind
 
@@ -76,11 +75,11 @@ class CollectionContract(Frozen):
     contractor: Title
     handover_format: HandoverFormat | None = None
     handover_interval_days: Annotated[int, Field(ge=0, le=36_500, strict=True)] | None = None
-    public_ownership: bool | None = None
+    public_ownership: Flag | None = None
     """The data is the municipality's property."""
-    exit_terms: bool | None = None
+    exit_terms: Flag | None = None
     """The contract says how the data is handed over when it ends."""
-    end_date: date | None = None
+    end_date: Day | None = None
 
 
 class Dataset(Frozen):
@@ -106,7 +105,7 @@ class Dataset(Frozen):
     access_rights: AccessRights | None = None
     non_publication_grounds: tuple[str, ...] = ()
     """Articles of the Woo, such as 5.1.2e, for data that is not public."""
-    high_value: bool = False
+    high_value: Flag = False
     """A high-value dataset under Implementing Regulation (EU) 2023/138."""
     readers: tuple[Identifier, ...] = ()
     writers: tuple[Identifier, ...] = ()

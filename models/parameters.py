@@ -5,20 +5,19 @@ Policy thresholds are not here: they stand in the policies' own data.json.
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
-from models.base import Count, Eur, Frozen, Share
+from models.base import Count, Day, Eur, Frozen, Share
 from models.levels import ClassificationLevel, Level
 
 
 class Parameters(Frozen):
     """Every field has a default; a decision stores the values it used."""
 
-    as_of: date | None = None
+    as_of: Day | None = None
     """The day policies are judged for (validity of certifications). Default: today."""
 
     gap: Share = Decimal("0.001")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from models.base import Frozen, Identifier, MonthlyGb, Title
+from models.base import Day, Frozen, Identifier, MonthlyGb, Title
 
 
 class TransformationKind(StrEnum):
@@ -30,7 +29,7 @@ class Transformation(Frozen):
     method: Title
     """How, in words a reviewer can check: "k-anonymity, k=10, per 500 m cell and hour"."""
     reviewed_by: Title | None = None
-    reviewed_on: date | None = None
+    reviewed_on: Day | None = None
 
     @property
     def ends_inheritance(self) -> bool:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from models.base import CountryCode, Eur, Frozen, Identifier, Share, Title, WholeDays, WholeGb
+from models.base import (
+    CountryCode,
+    Day,
+    Eur,
+    Flag,
+    Frozen,
+    Identifier,
+    Share,
+    Title,
+    WholeDays,
+    WholeGb,
+)
 from models.role import Role
 
 
@@ -75,8 +85,8 @@ class Certification(Frozen):
     scheme: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9.+-]*$", max_length=40)]
     level: Annotated[str, Field(max_length=40)] | None = None
     """As the scheme names it: "Type 2" (C5), "high" (EUCS), "3" (Gaia-X)."""
-    valid_from: date | None = None
-    valid_until: date | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
     """Last day of validity; a policy treats an unknown end as missing."""
 
     @model_validator(mode="after")
@@ -92,7 +102,7 @@ class StackComponent(Frozen):
     name: Title
     licence: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """An SPDX licence expression; LicenseRef-... for proprietary terms."""
-    open_standard: bool | None = None
+    open_standard: Flag | None = None
     """Whether what it speaks is an openly specified standard."""
     interfaces: tuple[Interface, ...] = ()
     """The interfaces that this component serves."""
@@ -106,11 +116,11 @@ class Operator(Frozen):
     country: CountryCode
     parent_jurisdiction: CountryCode | None = None
     """Country of the ultimate parent: Schrems II and the CLOUD Act follow the company."""
-    extraterritorial_exposure: bool | None = None
+    extraterritorial_exposure: Flag | None = None
     """Whether a law of a third country can oblige it to hand data over."""
     foreign_ownership_share: Share | None = None
     """Share held from outside the EU/EEA (SecNumCloud 3.2 knows ceilings of 24 % and 39 %)."""
-    municipal: bool = False
+    municipal: Flag = False
     """The city itself: concentration caps do not apply, one is not locked in with oneself."""
 
 
@@ -125,17 +135,17 @@ class Site(Frozen):
     certifications: tuple[Certification, ...] = ()
     seal_level: Annotated[int, Field(ge=0, le=4, strict=True)] | None = None
     """SEAL of the EU Cloud Sovereignty Framework, 0..4; none when not assessed."""
-    federation: bool | None = None
+    federation: Flag | None = None
     """Accepts the city's identity federation (OIDC or SAML)."""
-    mfa: bool | None = None
+    mfa: Flag | None = None
     """Enforces a second factor for every role."""
-    customer_held_keys: bool | None = None
+    customer_held_keys: Flag | None = None
     """Encryption keys can be held by the city alone."""
-    audit_logging: bool | None = None
+    audit_logging: Flag | None = None
     """Access logs are delivered to the city."""
     administrators: tuple[Identifier, ...] = ()
     """Roles that administer the site itself and could reach what rests there."""
-    segregated_administration: bool | None = None
+    segregated_administration: Flag | None = None
     """Several teams can administer separate tenants without reaching each other's."""
     serves_roles: tuple[str, ...] = ()
     """Roles that can be granted access here; "*" serves every role of the city's directory."""
