@@ -1,0 +1,64 @@
+"""Reading the outside world in: native files, city catalogues, DCAT-AP, price lists.
+
+Every reader answers with a valid model or raises BadInput naming file, record and field of
+every defect.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from models import Catalog, SiteRegister
+from placement.catalog.native import (
+    load_native_catalog,
+    load_native_register,
+    load_parameters,
+    load_plan,
+)
+from placement.catalog.references import check_references
+from placement.catalog.writing import write_json
+
+CatalogFormat = Literal["native", "amsterdam-schema", "dcat-ap"]
+SitesFormat = Literal["native", "eu-cloud-prices"]
+
+
+def load_catalog(path: Path, format: CatalogFormat = "native") -> Catalog:  # noqa: A002
+    """The catalogue at `path`.
+
+    Parameters
+    ----------
+    path
+        A JSON file (native), a folder (amsterdam-schema), an RDF file (dcat-ap).
+    format
+        How it is written.
+
+    Raises
+    ------
+    BadInput
+        With all its defects.
+    """
+    return load_native_catalog(path)
+
+
+def load_register(path: Path, format: SitesFormat = "native") -> SiteRegister:  # noqa: A002
+    """The sites at `path`: a JSON file (native) or a folder (eu-cloud-prices).
+
+    Raises
+    ------
+    BadInput
+        With all its defects.
+    """
+    return load_native_register(path)
+
+
+__all__ = [
+    "CatalogFormat",
+    "SitesFormat",
+    "check_references",
+    "load_catalog",
+    "load_parameters",
+    "load_plan",
+    "load_register",
+    "write_json",
+]
