@@ -1,0 +1,145 @@
+"""The price bound: what no plan can cost less than, from prices alone and without a solver.
+
+For prices p_r >= 0 of the coupling rows and flow prices 0 <= m_es <= 12 f_e g_s,
+
+    L(p, m) = sum over groups G (co-located datasets; else single ones) of the n_G smallest,
+              over the sites s allowed for every member, of
+                  sum over d in G of [ c_ds + sum_r p_r w_r(d, s)
+                      + sum over flows e out of d of m_es
+                      - sum over flows e into d, and sites t of the operator of s, of m_et ]
+              - sum_r p_r b_r
+
+with c_ds the cost of a replica on its own account, w and b from `rows`, n the replicas, f_e the
+monthly GB of a flow with one replica at both ends and g_s the egress price. Weak duality makes it
+a lower bound for *any* such prices (Geoffrion, Lagrangean relaxation for integer programming,
+1974): for a plan that keeps every row, p_r (load_r - b_r) <= 0, and a flow costs
+12 f_e g_s z_s with z_s >= x_source,s - sum over t of x_derived,t, z_s >= 0. Separation,
+segregation, replica separation and flows with replicas are relaxed: that only lowers L.
+
+Everything is counted in integers of 1/(tariff.unit * price_unit) EUR a year.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from models import FlowPrice, RowPrice
+from placement.certificate.candidates import Candidates
+from placement.certificate.city import City
+from placement.certificate.costs import Tariff
+from placement.certificate.exact import common_denominator, exact, whole
+from placement.certificate.rows import Rows
+
+FlowSite = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Valid prices, and what is wrong with the others. Those count as 0, which is valid."""
+
+    rows: Mapping[str, Fraction]
+    flows: Mapping[FlowSite, Fraction]
+    """(source, derived, site of the source) -> m, EUR a year."""
+    failures: tuple[str, ...]
+
+
+def read_prices(
+    row_prices: Iterable[RowPrice],
+    flow_prices: Iterable[FlowPrice],
+    city: City,
+    tariff: Tariff,
+    rows: Rows,
+) -> Prices:
+    """Keep the prices for which the bound is proven; name the others."""
+    failures: list[str] = []
+    kept: dict[str, Fraction] = {}
+    for given in row_prices:
+        price = exact(given.price)
+        if given.row not in rows.rows:
+            failures.append(f"{given.row}: there is no such constraint to price")
+        elif given.row in kept:
+            failures.append(f"{given.row}: priced twice")
+        elif price is None or price < 0:
+            failures.append(f"{given.row}: {given.price} is not a price of 0 or more")
+        else:
+            kept[given.row] = price
+    flows: dict[FlowSite, Fraction] = {}
+    for flow_price in flow_prices:
+        key = (flow_price.source, flow_price.derived, flow_price.site)
+        wrong = _wrong_flow_price(flow_price, city, tariff)
+        if wrong or key in flows:
+            name = f"flow {flow_price.source} -> {flow_price.derived} at {flow_price.site}"
+            failures.append(f"{name}: {wrong or 'priced twice'}")
+        else:
+            flows[key] = Fraction(flow_price.price)
+    return Prices(kept, flows, tuple(failures))
+
+
+def _wrong_flow_price(given: FlowPrice, city: City, tariff: Tariff) -> str | None:
+    flow = (given.source, given.derived)
+    if flow not in city.flows:
+        return "there is no such flow to price"
+    if any(city.datasets[end].replicas > 1 for end in flow):
+        return "a flow with replicas has no price"
+    if given.site not in city.sites:
+        return "there is no such site"
+    price = exact(given.price)
+    most = Fraction(tariff.egress_of_flow(flow, given.site), tariff.unit)
+    if price is None or not 0 <= price <= most:
+        return f"{given.price} is not between 0 and the egress cost of {float(most)} EUR a year"
+    return None
+
+
+def price_bound(
+    city: City, tariff: Tariff, rows: Rows, candidates: Candidates, prices: Prices
+) -> tuple[Fraction, tuple[str, ...]]:
+    """L(p, m) in EUR a year, and the datasets that have too few allowed sites for any plan."""
+    reduced = _ReducedCosts(city, tariff, rows, prices)
+    grouped = {member for group in city.groups for member in group}
+    singles = [(dataset,) for dataset in city.datasets if dataset not in grouped]
+    total, failures = 0, list[str]()
+    for group in (*city.groups, *singles):
+        allowed = set.intersection(*(set(candidates.sites[member]) for member in group))
+        costs = sorted(sum(reduced.of(member, s) for member in group) for s in allowed)
+        wanted = city.datasets[group[0]].replicas
+        if len(costs) < wanted:
+            names = ", ".join(group)
+            failures.append(f"{names}: {len(costs)} sites are allowed, {wanted} are needed")
+        total += sum(costs[:wanted])
+    constant = sum(
+        (price * rows.rows[name].limit / rows.rows[name].weight_unit)
+        for name, price in prices.rows.items()
+    )
+    return Fraction(total, reduced.unit) - constant, tuple(failures)
+
+
+class _ReducedCosts:
+    """Cost of one replica at one site when rows and flows are paid for at their prices."""
+
+    def __init__(self, city: City, tariff: Tariff, rows: Rows, prices: Prices) -> None:
+        self._city, self._tariff, self._rows = city, tariff, rows
+        amounts = [*prices.rows.values(), *prices.flows.values()]
+        self._price_unit = common_denominator(amounts)
+        self.unit = tariff.unit * self._price_unit
+        # A weight counts 1/weight_unit of what is priced, and weight_unit divides tariff.unit.
+        self._price = {
+            name: whole(price * self.unit / rows.rows[name].weight_unit)
+            for name, price in prices.rows.items()
+            if price
+        }
+        self._paid: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._granted: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for (source, derived, site), price in prices.flows.items():
+            self._paid[source, site] += whole(price * self.unit)
+            self._granted[derived, city.operator_of(site)] += whole(price * self.unit)
+
+    def of(self, dataset: str, site: str) -> int:
+        """In 1/unit EUR a year."""
+        cost = sum(self._tariff.pair(dataset, site)) * self._price_unit
+        for row, weight in self._rows.weights(dataset, site):
+            cost += self._price.get(row, 0) * weight
+        cost += self._paid.get((dataset, site), 0)
+        return cost - self._granted.get((dataset, self._city.operator_of(site)), 0)
