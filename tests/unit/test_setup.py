@@ -310,6 +310,16 @@ def test_the_wheel_carries_the_policies_and_the_example_and_runs_alone(tmp_path)
     assert "decide" in helped
 
 
+def test_the_image_is_made_of_files_that_exist_and_runs_without_root():
+    lines = (REPOSITORY / "docker" / "Dockerfile").read_text().splitlines()
+    copied = [line.split()[1:-1] for line in lines if re.match(r"COPY (?!--from)", line)]
+    assert copied
+    assert [name for names in copied for name in names if not (REPOSITORY / name).exists()] == []
+    assert [line for line in lines if line.startswith("USER")] == ["USER 10001"]
+    assert sum("pip install" in line for line in lines) == 3
+    assert sum("--require-hashes" in line or "--no-index" in line for line in lines) == 3
+
+
 # --- the rooms ---------------------------------------------------------------------------------
 
 ROOMS = (
