@@ -6,10 +6,12 @@ every defect.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from models import Catalog, SiteRegister
+from placement.catalog.amsterdam import load_amsterdam_schema
 from placement.catalog.native import (
     load_native_catalog,
     load_native_register,
@@ -21,6 +23,14 @@ from placement.catalog.writing import write_json
 
 CatalogFormat = Literal["native", "amsterdam-schema", "dcat-ap"]
 SitesFormat = Literal["native", "eu-cloud-prices"]
+
+_CATALOG_READERS: dict[CatalogFormat, Callable[[Path], Catalog]] = {
+    "native": load_native_catalog,
+    "amsterdam-schema": load_amsterdam_schema,
+}
+_REGISTER_READERS: dict[SitesFormat, Callable[[Path], SiteRegister]] = {
+    "native": load_native_register,
+}
 
 
 def load_catalog(path: Path, format: CatalogFormat = "native") -> Catalog:  # noqa: A002
@@ -38,7 +48,7 @@ def load_catalog(path: Path, format: CatalogFormat = "native") -> Catalog:  # no
     BadInput
         With all its defects.
     """
-    return load_native_catalog(path)
+    return _CATALOG_READERS[format](path)
 
 
 def load_register(path: Path, format: SitesFormat = "native") -> SiteRegister:  # noqa: A002
@@ -49,7 +59,7 @@ def load_register(path: Path, format: SitesFormat = "native") -> SiteRegister:  
     BadInput
         With all its defects.
     """
-    return load_native_register(path)
+    return _REGISTER_READERS[format](path)
 
 
 __all__ = [
