@@ -1,0 +1,1 @@
+"""Asks OPA which site may hold which dataset: profiles x sites -> verdicts."""
