@@ -1,0 +1,35 @@
+"""The command line: parses, calls one use case of the service, and renders its answer.
+
+Nothing heavy is imported before a command runs, so that help and typing errors are instant.
+
+Exit codes: 0 answered; 1 no plan (a dataset has no eligible site, or the constraints cannot all
+hold), or a verification that found a fault; 2 bad input; 3 policy engine; 4 solver; 5 the answer
+could not be stored; 70 internal error; 130 interrupted; 143 terminated.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+
+def main() -> None:
+    """Entry point of the `placement` command."""
+    from placement.cli.app import app
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a locale without UTF-8 must not make help crash
+            stream.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we
+            signal.signal(number, _leave)
+    app(prog_name="placement")
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """Leave through every `finally`, so that OPA stops with us."""
+    raise SystemExit(128 + number)
+
+
+__all__ = ["main"]

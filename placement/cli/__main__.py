@@ -1,0 +1,5 @@
+"""`python -m placement.cli` is the `placement` command."""
+
+from placement.cli import main
+
+main()

@@ -1,0 +1,137 @@
+"""A page for people: headings, sentences, lists and tables, as wide as the terminal allows.
+
+A page is rendered in memory and leaves in one piece. Into a pipe or a file it is as wide as its
+content, so that `grep` sees whole records; the environment variable COLUMNS overrides that.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from placement.cli.text import shown
+
+Row = Sequence[str]
+
+NARROWEST = 40
+UNBOUNDED = 4000
+INDENT = 2
+GUTTER = 2
+NARROWEST_CELL = 14
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. Figures stand right and are never broken."""
+
+    title: str
+    figures: bool = False
+
+
+class Page:
+    """What a command tells people."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stdout
+        self.interactive = stream.isatty()
+        encoding = stream.encoding or "utf-8"
+        self._buffer = io.BytesIO()
+        self._console = Console(
+            file=io.TextIOWrapper(self._buffer, encoding, "backslashreplace", write_through=True),
+            force_terminal=True if self.interactive else None,
+            width=_width(interactive=self.interactive),
+            markup=False,
+            highlight=False,
+            emoji=False,
+        )
+
+    def heading(self, text: str) -> None:
+        """A line that names what follows."""
+        self._console.print()
+        self._console.print(Text(shown(text), style="bold"))
+
+    def say(self, text: str, style: str = "", indent: int = 0) -> None:
+        """A paragraph."""
+        self._console.print(Padding.indent(Text(shown(text), style=style), indent))
+
+    def items(self, texts: Iterable[str], indent: int = INDENT, style: str = "") -> None:
+        """A list with one paragraph an item."""
+        for text in texts:
+            marked = Text("- " + shown(text), style=style)
+            lines = marked.wrap(self._console, max(self._console.width - indent, 1))
+            for number, line in enumerate(lines):
+                hang = INDENT if number else 0
+                self._console.print(Padding.indent(line, indent + hang), soft_wrap=True)
+
+    def table(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        """Aligned columns; records below each other where the terminal is too narrow."""
+        cells = [[shown(cell) for cell in row] for row in rows]
+        widths = self._fit(columns, cells)
+        if widths is None:
+            self._records(columns, cells)
+            return
+        self._console.print(_line([c.title for c in columns], columns, widths, style="dim"))
+        for row in cells:
+            for line in self._folded(row, widths):
+                self._console.print(_line(line, columns, widths), soft_wrap=True)
+
+    def content(self) -> bytes:
+        """Everything so far, encoded as the terminal wants it."""
+        return self._buffer.getvalue()
+
+    def _fit(self, columns: Sequence[Column], cells: Sequence[Row]) -> list[int] | None:
+        """Width of each column: natural, or with the widest texts narrowed until all fit."""
+        widths = [
+            max(cell_len(text) for text in (column.title, *(row[i] for row in cells)))
+            for i, column in enumerate(columns)
+        ]
+        room = self._console.width - INDENT - GUTTER * (len(columns) - 1)
+        texts = [i for i, column in enumerate(columns) if not column.figures]
+        while (excess := sum(widths) - room) > 0:
+            widest = max(texts, key=lambda i: widths[i])
+            if widths[widest] <= NARROWEST_CELL:
+                return None
+            widths[widest] = max(widths[widest] - excess, widths[widest] * 3 // 4, NARROWEST_CELL)
+        return widths
+
+    def _folded(self, row: Row, widths: Sequence[int]) -> Iterable[Row]:
+        """The lines of one row."""
+        if all(cell_len(cell) <= width for cell, width in zip(row, widths, strict=True)):
+            return [row]
+        columns = [
+            [line.plain.rstrip() for line in Text(cell).wrap(self._console, width)] or [""]
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        height = max(map(len, columns))
+        return zip(*(lines + [""] * (height - len(lines)) for lines in columns), strict=True)
+
+    def _records(self, columns: Sequence[Column], cells: Sequence[Row]) -> None:
+        for first, *rest in cells:
+            self.say(first, indent=INDENT)
+            for column, cell in zip(columns[1:], rest, strict=True):
+                if cell:
+                    self.say(f"{column.title}: {cell}", indent=2 * INDENT)
+
+
+def _line(cells: Row, columns: Sequence[Column], widths: Sequence[int], style: str = "") -> Text:
+    padded = []
+    for cell, column, width in zip(cells, columns, widths, strict=True):
+        blanks = " " * (width - cell_len(cell))
+        padded.append(blanks + cell if column.figures else cell + blanks)
+    return Text(" " * INDENT + (" " * GUTTER).join(padded).rstrip(), style=style)
+
+
+def _width(*, interactive: bool) -> int:
+    if interactive or os.environ.get("COLUMNS", "").isdigit():
+        return max(shutil.get_terminal_size().columns, NARROWEST)
+    return UNBOUNDED

@@ -1,0 +1,1 @@
+"""Answers as bytes: a page for people, JSON for programs, CSV for spreadsheets."""

@@ -1,0 +1,48 @@
+"""Violations grouped for reading: each failed obligation once, with the sites that fail it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from models import Obligation, SiteVerdict, Source
+from placement.cli.page import INDENT, Page
+from placement.cli.text import count, listed
+
+
+def source_texts(sources: Sequence[Source]) -> str:
+    """Where an obligation comes from, on one line."""
+    return "; ".join(f"{source.description} ({source.ref})" for source in sources)
+
+
+def say_reasons(
+    page: Page, reasons: Sequence[SiteVerdict], obligations: Mapping[str, Obligation]
+) -> None:
+    """Print why none of these sites will do, the most common reason first."""
+    nearest = min(reasons, key=lambda reason: (len(reason.violations), reason.site), default=None)
+    if nearest is None:
+        return
+    fails = f"fails {count(len(nearest.violations), 'obligation')}"
+    page.say(f"Nearest to eligible: {nearest.site}, which {fails}.", indent=INDENT)
+    for code, sites_by_message in _by_obligation(reasons):
+        sites = {site for names in sites_by_message.values() for site in names}
+        scope = f"all {count(len(reasons), 'site')}" if len(sites) == len(reasons) else ""
+        page.items([f"{code}: {scope or count(len(sites), 'site')}"])
+        obligation = obligations.get(code)
+        if obligation:
+            page.say(obligation.text, indent=3 * INDENT)
+            page.say(source_texts(obligation.sources), style="dim", indent=3 * INDENT)
+        for message, names in sites_by_message.items():
+            where = "" if len(names) == len(reasons) > 1 else f"{listed(names)}: "
+            page.say(f"{where}{message}", indent=3 * INDENT)
+
+
+def _by_obligation(
+    reasons: Iterable[SiteVerdict],
+) -> list[tuple[str, Mapping[str, Sequence[str]]]]:
+    """Sites by message by obligation; obligations that most sites fail come first."""
+    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for reason in reasons:
+        for violation in reason.violations:
+            groups[violation.obligation][violation.message].append(reason.site)
+    return sorted(groups.items(), key=lambda item: (-sum(map(len, item[1].values())), item[0]))
