@@ -8,11 +8,14 @@ work it judges: no optimizer, no eligibility, no graph.
 from placement.certificate.certify import certify
 from placement.certificate.claims import Certified, Claims, claims_of
 from placement.certificate.costs import ExactCosts
-from placement.certificate.exact import cents, cents_below, relative_gap
+from placement.certificate.exact import cents, relative_gap, stated_bound
 from placement.certificate.verdicts import Ask, AskSegregated
+from placement.certificate.verify import plan_digest, verify_plan
 
 __all__ = [
     "certify",
+    "verify_plan",
+    "plan_digest",
     "Ask",
     "AskSegregated",
     "Certified",
@@ -20,6 +23,6 @@ __all__ = [
     "claims_of",
     "ExactCosts",
     "cents",
-    "cents_below",
     "relative_gap",
+    "stated_bound",
 ]

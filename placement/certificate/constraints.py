@@ -9,18 +9,13 @@ from fractions import Fraction
 
 from models import Check
 from placement.certificate.candidates import Candidates, has_alternatives
+from placement.certificate.checks import check
 from placement.certificate.city import City
 from placement.certificate.rows import Row, Rows
 from placement.certificate.verdicts import Verdicts
 
 Placed = Mapping[str, tuple[str, ...]]
 """Dataset -> the distinct known sites it is said to rest at; every dataset is a key."""
-
-
-def check(name: str, checked: int, failures: Iterable[str]) -> Check:
-    """A check that holds exactly when it found no failure."""
-    found = tuple(failures)
-    return Check(name=name, holds=not found, checked=checked, failures=found)
 
 
 @dataclass(frozen=True)

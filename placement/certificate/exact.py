@@ -75,6 +75,17 @@ def relative_gap(objective: Fraction | Decimal, bound: Fraction | Decimal) -> De
     return Decimal(max(0, math.ceil(ratio * 10**9))).scaleb(-9)
 
 
+def stated_bound(
+    dual_bound: Fraction | Decimal | float, price_bound_eur: Decimal, objective_eur: Decimal
+) -> Decimal:
+    """The bound a plan file states, EUR a year in cents.
+
+    The solver's bound rounded down to cents, but not below what the prices prove, and not above
+    the objective, where float noise may put it.
+    """
+    return min(max(cents_below(Fraction(dual_bound)), price_bound_eur), objective_eur)
+
+
 def tolerance_eur(objective: Fraction) -> Fraction:
     """How far a solver's sum may be from the exact one: 1e-6 of it, or one cent."""
     return max(CENT, RELATIVE_TOLERANCE * abs(objective))

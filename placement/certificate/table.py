@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from models import Check, EligibilityTable, Verdict
+from placement.certificate.checks import check
 from placement.certificate.city import City
-from placement.certificate.constraints import check
 from placement.certificate.verdicts import Verdicts
 
 
