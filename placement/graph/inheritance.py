@@ -58,3 +58,73 @@ the copy, because whoever holds the derived data holds what it tells of the sour
 Pseudonymisation and selection never end inheritance: pseudonymised data is personal data
 (GDPR recital 26), so the derived dataset keeps the source's category, not a milder declared one.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models import Catalog, Dataset, EffectiveClass
+from placement.graph.cumulation import Raise, cumulated_levels
+from placement.graph.lineage import Lineage, inherit
+from placement.graph.ranks import category_of, level_of, rank, rights_of
+from placement.graph.reasons import Derivation, reasons_for
+
+
+def effective_classes(
+    catalog: Catalog,
+    lineage: Lineage,
+    groups: tuple[tuple[str, ...], ...],
+    datasets_min: int,
+) -> tuple[EffectiveClass, ...]:
+    """The effective class of every dataset, in catalogue order, by the definition above.
+
+    Parameters
+    ----------
+    groups
+        Merged co-location groups.
+    datasets_min
+        K: `parameters.cumulation_datasets_min`.
+    """
+    datasets = {dataset.id: dataset for dataset in catalog.datasets}
+    declared = {name: rank(dataset.confidentiality) for name, dataset in datasets.items()}
+    base = inherit(lineage, declared).ranks
+    gdpr = inherit(lineage, {name: rank(d.gdpr_category) for name, d in datasets.items()})
+    personal = {name: base[name] for name, category in gdpr.ranks.items() if category > 0}
+    raises = cumulated_levels(catalog, groups, lineage.sources, personal, datasets_min)
+    derivation = Derivation(
+        lineage=lineage,
+        confidentiality=inherit(lineage, _own_levels(declared, raises)),
+        gdpr_category=gdpr,
+        access_rights=inherit(lineage, {n: rank(d.access_rights) for n, d in datasets.items()}),
+        grounds=_united_grounds(lineage, datasets),
+        raises=raises,
+    )
+    return tuple(_effective(dataset, derivation) for dataset in catalog.datasets)
+
+
+def _own_levels(declared: Mapping[str, int], raises: Mapping[str, Raise]) -> dict[str, int]:
+    return {
+        name: max(level, raises[name].level) if name in raises else level
+        for name, level in declared.items()
+    }
+
+
+def _united_grounds(lineage: Lineage, datasets: Mapping[str, Dataset]) -> dict[str, frozenset[str]]:
+    grounds: dict[str, frozenset[str]] = {}
+    for name in lineage.order:
+        inherited = (grounds[source] for source in lineage.sources[name])
+        grounds[name] = frozenset(datasets[name].non_publication_grounds).union(*inherited)
+    return grounds
+
+
+def _effective(dataset: Dataset, derivation: Derivation) -> EffectiveClass:
+    name = dataset.id
+    return EffectiveClass(
+        dataset=name,
+        confidentiality=level_of(derivation.confidentiality.ranks[name]),
+        gdpr_category=category_of(derivation.gdpr_category.ranks[name]),
+        access_rights=rights_of(derivation.access_rights.ranks[name]),
+        non_publication_grounds=tuple(sorted(derivation.grounds[name])),
+        chain=derivation.confidentiality.chains[name],
+        reasons=reasons_for(dataset, derivation),
+    )
