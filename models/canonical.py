@@ -43,9 +43,11 @@ def sha256_of(value: Any) -> str:
 
 def decimal_text(value: Decimal) -> str:
     """Shortest plain notation of an exact decimal: 0.10 is 0.1, 1E+2 is 100."""
+    if value == 0:
+        return "0"  # also 0E-999999999, which has a billion digits in plain notation
     text = format(value, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "") else text
+    return text
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from models.site import SiteRegister
 from models.solution import FlowPrice, RowPrice, SolverReport, Termination
 from models.verdict import EligibilityTable
 
-Cents = Annotated[Decimal, Field(decimal_places=2)]
+Cents = Annotated[Decimal, Field(decimal_places=2, max_digits=40)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -80,7 +80,7 @@ class Certificate(Frozen):
     """Exact cost of the placements, rounded to cents."""
     price_bound_eur: Cents
     """No plan costs less: re-computed from the prices alone, in exact fractions."""
-    price_gap: Decimal
+    price_gap: Annotated[Decimal, Field(max_digits=40)]
     """(objective - price bound) / objective, rounded up to nine decimals: proven without a
     solver."""
 
@@ -128,7 +128,7 @@ class Plan(Frozen):
     objective_eur: Cents
     dual_bound_eur: Cents
     """Proven by the solver, rounded down to cents."""
-    gap: Decimal
+    gap: Annotated[Decimal, Field(max_digits=40)]
     """(objective - dual bound) / objective, rounded up to nine decimals."""
     termination: Termination
     solver: SolverReport

@@ -30,7 +30,7 @@ class RowPrice(Frozen):
     """
 
     row: str
-    price: Annotated[Decimal, Field(ge=0)]
+    price: Annotated[Decimal, Field(ge=0, max_digits=60)]
 
 
 class FlowPrice(Frozen):
@@ -43,7 +43,7 @@ class FlowPrice(Frozen):
     source: Identifier
     derived: Identifier
     site: Identifier
-    price: Annotated[Decimal, Field(ge=0)]
+    price: Annotated[Decimal, Field(ge=0, max_digits=60)]
 
 
 class SolverReport(Frozen):
