@@ -125,7 +125,7 @@ def naive(found, relations, threshold) -> dict[str, tuple[object, ...]]:
             if len({s for s in sources & personal if base[s] >= level}) >= threshold
         ]
         own[name] = max(candidates) if threshold >= 2 else candidates[0]
-    answers = {}
+    answers: dict[str, tuple[object, ...]] = {}
     for name in NAMES:
         level = max(own[a] for a in above[name])
         answers[name] = (
