@@ -21,6 +21,7 @@ from models import (
     Transformation,
     TransformationKind,
 )
+from placement.certificate.classes import effective_classes as certified_classes
 from placement.graph import derive_facts
 from tests import builders
 
@@ -252,3 +253,15 @@ def test_separations_and_groups_are_distinct_and_sorted(found, relations):
         if x != y
     }
     assert {frozenset(p) for p in pairs} == asked
+
+
+@NO_DEADLINE
+@given(datasets(), RELATIONS, THRESHOLD)
+def test_the_certificate_comes_to_the_same_classes_on_its_own(found, relations, threshold):
+    catalog = Catalog(municipality="T", datasets=found, relations=tuple(relations))
+    parameters = Parameters(cumulation_datasets_min=threshold)
+    facts = derive_facts(catalog, parameters)
+    again = certified_classes(catalog, parameters, facts.co_location)
+    assert {n: values(e) for n, e in again.items()} == {
+        e.dataset: values(e) for e in facts.effective
+    }
