@@ -46,8 +46,7 @@ def decimal_text(value: Decimal) -> str:
     if value == 0:
         return "0"  # also 0E-999999999, which has a billion digits in plain notation
     text = format(value, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _plain(value: Any) -> Any:
