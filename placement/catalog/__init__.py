@@ -12,6 +12,7 @@ from typing import Literal
 
 from models import Catalog, SiteRegister
 from placement.catalog.amsterdam import load_amsterdam_schema
+from placement.catalog.cloud_prices import load_eu_cloud_prices
 from placement.catalog.native import (
     load_native_catalog,
     load_native_register,
@@ -30,6 +31,7 @@ _CATALOG_READERS: dict[CatalogFormat, Callable[[Path], Catalog]] = {
 }
 _REGISTER_READERS: dict[SitesFormat, Callable[[Path], SiteRegister]] = {
     "native": load_native_register,
+    "eu-cloud-prices": load_eu_cloud_prices,
 }
 
 

@@ -18,6 +18,15 @@ _TEXT_MAX = 500
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
+def is_identifier(value: Any) -> bool:
+    """Whether a value can be an id."""
+    try:
+        _IDENTIFIER.validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
 class Folder:
     """A folder of JSON files, and every defect met while reading it.
 
@@ -120,12 +129,11 @@ class Node:
     def identifier(self, key: str) -> str | None:
         """An id; None, with a defect, where it is absent or not one."""
         value = self.value.get(key)
-        try:
-            return _IDENTIFIER.validate_python(value, strict=True)
-        except ValidationError:
-            allowed = "letters, digits and . _ : / - that starts with a letter or a digit"
-            self.defect(key, f"an id of {allowed} is expected, not {shown(value)}")
-            return None
+        if is_identifier(value):
+            return str(value).strip()
+        allowed = "letters, digits and . _ : / - that starts with a letter or a digit"
+        self.defect(key, f"an id of {allowed} is expected, not {shown(value)}")
+        return None
 
     def texts(self, key: str) -> tuple[str, ...]:
         """One text, or a list of texts; distinct, in their order."""
