@@ -1,0 +1,138 @@
+"""solve(): the order of steps from a problem to a solution."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from models import Problem, Solution, SolverReport, Termination
+from placement.optimizer.core import alone, find_core
+from placement.optimizer.exact import ExactCheck
+from placement.optimizer.highs import Ending
+from placement.optimizer.instance import Instance, read_instance
+from placement.optimizer.prices import Relaxed, published, relaxation, solve_relaxation
+from placement.optimizer.progress import Progress, Watch
+from placement.optimizer.search import Search, Tally
+
+
+def solve(
+    problem: Problem,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> Solution:
+    """The cheapest placements that meet every constraint, with the proof of how good they are.
+
+    Parameters
+    ----------
+    problem
+        N datasets and S sites; the answer does not depend on their order.
+    progress
+        Called with each new phase, and a few times a second, from the calling thread.
+    cancel
+        Set it to stop within about half a second; the answer is then that of a time limit.
+
+    Returns
+    -------
+    Solution
+        WITHIN_GAP with placements, objective, bound, gap and prices; TIME_LIMIT with the best
+        placements so far, if any, and their true gap; INFEASIBLE with a core. The time limit
+        covers building and solving; explaining infeasibility may add up to two seconds.
+
+    Raises
+    ------
+    SolverError
+        Where HiGHS fails, answers against a constraint, or the problem refers to nothing.
+    """
+    watch = Watch(problem.parameters.time_limit_s, progress, cancel)
+    watch.enter("reading")
+    tally = Tally()
+    if problem.facts.contradictions:
+        return _infeasible(problem.facts.contradictions, tally)
+    with tally.building():
+        instance = read_instance(problem)
+    if not instance.units:
+        return _nothing_to_place(tally)
+    stuck = instance.unplaceable()
+    if stuck:
+        watch.enter("core")
+        members = [instance.of.datasets[d].id for d in instance.members[stuck[0]]]
+        return _infeasible(find_core(alone(problem, members), watch), tally)
+    ending, relaxed = _relax(instance, watch, tally)
+    if ending is Ending.INFEASIBLE:
+        return _explained(problem, watch, tally)
+    if relaxed is None:
+        return Solution(termination=Termination.TIME_LIMIT, report=_report(tally))
+    search = Search(
+        instance, ExactCheck(problem), relaxed, float(problem.parameters.gap), watch, tally
+    )
+    search.run()
+    if search.infeasible:
+        return _explained(problem, watch, tally)
+    return _solution(problem, instance, relaxed, search)
+
+
+def _relax(instance: Instance, watch: Watch, tally: Tally) -> tuple[Ending, Relaxed | None]:
+    watch.enter("prices")
+    with tally.building():
+        built = relaxation(instance)
+    tally.count(built[0])
+    began = time.monotonic()
+    ending, relaxed = solve_relaxation(built, watch)
+    tally.solve_s += time.monotonic() - began
+    return ending, relaxed
+
+
+def _solution(problem: Problem, instance: Instance, relaxed: Relaxed, search: Search) -> Solution:
+    rows, flows = published(instance, relaxed.prices)
+    if search.chosen is None:
+        return Solution(
+            termination=Termination.TIME_LIMIT,
+            dual_bound_eur=search.bound,
+            prices=tuple(rows),
+            flow_prices=tuple(flows),
+            report=_report(search.tally),
+        )
+    placed = instance.site_ids(search.chosen)
+    gap = search.achieved
+    return Solution(
+        termination=Termination.WITHIN_GAP if search.proven else Termination.TIME_LIMIT,
+        placements=tuple(placed[dataset.id] for dataset in problem.datasets),
+        objective_eur=search.objective,
+        dual_bound_eur=min(search.bound, search.objective) if gap > 0 else search.objective,
+        gap=gap,
+        prices=tuple(rows),
+        flow_prices=tuple(flows),
+        report=_report(search.tally),
+    )
+
+
+def _explained(problem: Problem, watch: Watch, tally: Tally) -> Solution:
+    watch.enter("core")
+    return _infeasible(find_core(problem, watch), tally)
+
+
+def _infeasible(core: tuple[str, ...], tally: Tally) -> Solution:
+    return Solution(termination=Termination.INFEASIBLE, core=core, report=_report(tally))
+
+
+def _nothing_to_place(tally: Tally) -> Solution:
+    return Solution(
+        termination=Termination.WITHIN_GAP,
+        objective_eur=0.0,
+        dual_bound_eur=0.0,
+        gap=0.0,
+        report=_report(tally),
+    )
+
+
+def _report(tally: Tally) -> SolverReport:
+    return SolverReport(
+        solver=f"HiGHS {version('highspy')} through PuLP {version('pulp')}",
+        build_s=round(tally.build_s, 3),
+        solve_s=round(tally.solve_s, 3),
+        variables=tally.variables,
+        constraints=tally.constraints,
+    )
