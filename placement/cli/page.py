@@ -16,7 +16,6 @@ from typing import TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from placement.cli.text import shown
@@ -62,16 +61,12 @@ class Page:
 
     def say(self, text: str, style: str = "", indent: int = 0) -> None:
         """A paragraph."""
-        self._console.print(Padding.indent(Text(shown(text), style=style), indent))
+        self._print_wrapped(shown(text), style, indent, hang=0)
 
     def items(self, texts: Iterable[str], indent: int = INDENT, style: str = "") -> None:
         """A list with one paragraph an item."""
         for text in texts:
-            marked = Text("- " + shown(text), style=style)
-            lines = marked.wrap(self._console, max(self._console.width - indent, 1))
-            for number, line in enumerate(lines):
-                hang = INDENT if number else 0
-                self._console.print(Padding.indent(line, indent + hang), soft_wrap=True)
+            self._print_wrapped(f"- {shown(text)}", style, indent, hang=INDENT)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         """Aligned columns; records below each other where the terminal is too narrow."""
@@ -80,26 +75,41 @@ class Page:
         if widths is None:
             self._records(columns, cells)
             return
-        self._console.print(_line([c.title for c in columns], columns, widths, style="dim"))
+        if any(column.title for column in columns):
+            self._console.print(_line([c.title for c in columns], columns, widths, style="dim"))
         for row in cells:
             for line in self._folded(row, widths):
                 self._console.print(_line(line, columns, widths), soft_wrap=True)
+
+    def _print_wrapped(self, text: str, style: str, indent: int, hang: int) -> None:
+        """Lines no wider than the page, all but the first one set in by `hang` more."""
+        for number, line in enumerate(self._wrapped(text, self._console.width - indent - hang)):
+            blanks = " " * (indent + (hang if number else 0))
+            self._console.print(Text(blanks + line, style=style), soft_wrap=True)
+
+    def _wrapped(self, text: str, width: int) -> list[str]:
+        if cell_len(text) <= width:
+            return [text]
+        return [line.plain.rstrip() for line in Text(text).wrap(self._console, width)]
 
     def content(self) -> bytes:
         """Everything so far, encoded as the terminal wants it."""
         return self._buffer.getvalue()
 
     def _fit(self, columns: Sequence[Column], cells: Sequence[Row]) -> list[int] | None:
-        """Width of each column: natural, or with the widest texts narrowed until all fit."""
+        """Width of each column: natural, or with the widest texts narrowed until all fit.
+
+        The first column names what the row is about; a name is never broken.
+        """
         widths = [
             max(cell_len(text) for text in (column.title, *(row[i] for row in cells)))
             for i, column in enumerate(columns)
         ]
         room = self._console.width - INDENT - GUTTER * (len(columns) - 1)
-        texts = [i for i, column in enumerate(columns) if not column.figures]
+        texts = [i for i, column in enumerate(columns) if i and not column.figures]
         while (excess := sum(widths) - room) > 0:
-            widest = max(texts, key=lambda i: widths[i])
-            if widths[widest] <= NARROWEST_CELL:
+            widest = max(texts, key=lambda i: widths[i], default=0)
+            if not widest or widths[widest] <= NARROWEST_CELL:
                 return None
             widths[widest] = max(widths[widest] - excess, widths[widest] * 3 // 4, NARROWEST_CELL)
         return widths
@@ -108,10 +118,7 @@ class Page:
         """The lines of one row."""
         if all(cell_len(cell) <= width for cell, width in zip(row, widths, strict=True)):
             return [row]
-        columns = [
-            [line.plain.rstrip() for line in Text(cell).wrap(self._console, width)] or [""]
-            for cell, width in zip(row, widths, strict=True)
-        ]
+        columns = [self._wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
         height = max(map(len, columns))
         return zip(*(lines + [""] * (height - len(lines)) for lines in columns), strict=True)
 

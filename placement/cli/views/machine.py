@@ -40,7 +40,7 @@ def _cell(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case Decimal():
-            return decimal_text(value)
+            return f"{value:f}"
         case Enum():
             return str(value.value)
         case str():

@@ -13,7 +13,13 @@ from placement.cli.text import count, eur, listed, percent, whole
 from placement.cli.views.certificate import summary
 from placement.cli.views.classes import RAISED, class_text
 from placement.cli.views.machine import as_csv
-from placement.cli.views.tally import host_obligations, site_shares, tally_sites
+from placement.cli.views.tally import (
+    host_obligations,
+    site_shares,
+    tally_departments,
+    tally_sites,
+    total,
+)
 
 # On a terminal a longer list would push the answer out of sight; a pipe gets every row.
 LONGEST_ON_TERMINAL = 40
@@ -29,6 +35,7 @@ def render(plan: Plan, form: Format, plan_file: Callable[[], bytes]) -> bytes:
     page = Page()
     _say_decision(page, plan)
     _say_sites(page, plan)
+    _say_departments(page, plan)
     _say_costs(page, plan)
     _say_proof(page, plan)
     _say_duties(page, plan)
@@ -66,7 +73,7 @@ def _say_sites(page: Page, plan: Plan) -> None:
         Column("Kind"),
         *(
             Column(title, figures=True)
-            for title in ("Datasets", "GB", "GB %", "Full %", "EUR/year", "EUR %")
+            for title in ("Datasets", "GB", "% of GB", "% full", "EUR/year", "% of EUR")
         ),
     ]
     rows = [
@@ -87,6 +94,19 @@ def _say_sites(page: Page, plan: Plan) -> None:
     page.table(columns, rows)
     if unused := [tally.site.id for tally in tallies if not tally.datasets]:
         page.say(f"Not used: {listed(unused)}", style="dim", indent=2)
+
+
+def _say_departments(page: Page, plan: Plan) -> None:
+    tallies = tally_departments(plan)
+    if len(tallies) < 2:
+        return
+    page.heading("Departments")
+    figures = (Column("Datasets", figures=True), Column("EUR/year", figures=True))
+    rows = [
+        (tally.department, whole(tally.datasets), whole(tally.eur_per_year), listed(tally.sites))
+        for tally in tallies
+    ]
+    page.table((Column("Department"), *figures, Column("Sites")), rows)
 
 
 def _say_costs(page: Page, plan: Plan) -> None:
@@ -139,7 +159,7 @@ def _say_placements(page: Page, plan: Plan) -> None:
             placement.dataset,
             class_text(effective[placement.dataset]),
             listed(placement.sites),
-            eur(sum(placement.cost_eur_per_year.model_dump().values())),
+            eur(total(placement.cost_eur_per_year)),
         )
         for placement in plan.placements
     ]

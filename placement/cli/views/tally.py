@@ -22,6 +22,17 @@ class SiteTally:
     eur_per_year: Decimal
 
 
+@dataclass(frozen=True)
+class DepartmentTally:
+    """What was decided for one department."""
+
+    department: str
+    datasets: int
+    eur_per_year: Decimal
+    sites: tuple[str, ...]
+    """Sites that hold its data, the most used first."""
+
+
 def total(costs: Costs) -> Decimal:
     """All components together, EUR a year."""
     return sum(costs.model_dump().values(), Decimal(0))
@@ -42,6 +53,21 @@ def tally_sites(plan: Plan) -> list[SiteTally]:
         SiteTally(site, datasets[site.id], volume_gb[site.id], money[site.id])
         for site in plan.inputs.sites.sites
     ]
+
+
+def tally_departments(plan: Plan) -> list[DepartmentTally]:
+    """All departments that own a dataset, by name; datasets without an owner come last."""
+    owners = {dataset.id: dataset.owner_department for dataset in plan.inputs.catalog.datasets}
+    placements: dict[str | None, list[Placement]] = defaultdict(list)
+    for placement in plan.placements:
+        placements[owners[placement.dataset]].append(placement)
+    tallies = []
+    for owner in sorted(placements, key=lambda name: (name is None, name)):
+        sites = Counter(site for placement in placements[owner] for site in placement.sites)
+        money = sum((total(item.cost_eur_per_year) for item in placements[owner]), Decimal(0))
+        name, number = owner or "(no owner named)", len(placements[owner])
+        tallies.append(DepartmentTally(name, number, money, tuple(dict(sites.most_common()))))
+    return tallies
 
 
 def site_shares(

@@ -19,15 +19,18 @@ def say_reasons(
     page: Page, reasons: Sequence[SiteVerdict], obligations: Mapping[str, Obligation]
 ) -> None:
     """Print why none of these sites will do, the most common reason first."""
-    nearest = min(reasons, key=lambda reason: (len(reason.violations), reason.site), default=None)
-    if nearest is None:
-        return
-    fails = f"fails {count(len(nearest.violations), 'obligation')}"
-    page.say(f"Nearest to eligible: {nearest.site}, which {fails}.", indent=INDENT)
+    eligible = [reason.site for reason in reasons if not reason.violations]
+    denied = [reason for reason in reasons if reason.violations]
+    if eligible:
+        page.say(f"Eligible, but not enough for its replicas: {listed(eligible)}.", indent=INDENT)
+    elif denied:
+        nearest = min(denied, key=lambda reason: (len(reason.violations), reason.site))
+        fails = count(len(nearest.violations), "violation")
+        page.say(f"Nearest to eligible: {nearest.site}, with {fails}.", indent=INDENT)
     for code, sites_by_message in _by_obligation(reasons):
         sites = {site for names in sites_by_message.values() for site in names}
-        scope = f"all {count(len(reasons), 'site')}" if len(sites) == len(reasons) else ""
-        page.items([f"{code}: {scope or count(len(sites), 'site')}"])
+        number = count(len(sites), "site")
+        page.items([f"{code}: {f'all {number}' if len(sites) == len(reasons) else number}"])
         obligation = obligations.get(code)
         if obligation:
             page.say(obligation.text, indent=3 * INDENT)
