@@ -13,6 +13,7 @@ from typing import Literal
 from models import Catalog, SiteRegister
 from placement.catalog.amsterdam import load_amsterdam_schema
 from placement.catalog.cloud_prices import load_eu_cloud_prices
+from placement.catalog.dcat import load_dcat_ap
 from placement.catalog.native import (
     load_native_catalog,
     load_native_register,
@@ -28,6 +29,7 @@ SitesFormat = Literal["native", "eu-cloud-prices"]
 _CATALOG_READERS: dict[CatalogFormat, Callable[[Path], Catalog]] = {
     "native": load_native_catalog,
     "amsterdam-schema": load_amsterdam_schema,
+    "dcat-ap": load_dcat_ap,
 }
 _REGISTER_READERS: dict[SitesFormat, Callable[[Path], SiteRegister]] = {
     "native": load_native_register,

@@ -127,8 +127,8 @@ def _egress_price(
     if known:
         if max(known) and any(n and _has_allowance(n) for n in (egress, storage)):
             assumed.note(
-                "egress_price_eur_per_gb: free allowances are left out, every GB costs the highest price "
-                "stated",
+                "egress_price_eur_per_gb: free allowances are left out, every GB costs the "
+                "highest price stated",
                 name,
                 of="provider",
             )

@@ -12,8 +12,8 @@ from placement.catalog.cloud_prices.countries import EEA
 from placement.catalog.cloud_prices.prices import Prices
 
 SEAL_RULE = (
-    "the rule is 3 for a managed EEA provider with C5 or SecNumCloud, 2 with ISO 27001, else 1; 1 for others "
-    "at a site in the EEA, else 0"
+    "the rule is 3 for a managed EEA provider with C5 or SecNumCloud, 2 with ISO 27001, else 1; "
+    "1 for others at a site in the EEA, else 0"
 )
 
 
@@ -111,7 +111,7 @@ class Provider:
                 "no for providers of virtual machines only, which serve no role"
             )
         if self.prices.block_eur_per_gb_month is not None:
-            yield "stack: PostgreSQL, GeoServer, nginx and OpenSSH, run by the city on block storage"
+            yield "stack: PostgreSQL, GeoServer, nginx, OpenSSH, run by the city on block storage"
         if self.prices.object_eur_per_gb_month is not None:
             yield "stack: S3 only where the list says so; no licence unless it names the software"
         yield (

@@ -1,0 +1,133 @@
+"""RDF read without trust: no network, no document types, no entities, a cap on size.
+
+rdflib is imported here only, and only when a DCAT catalogue is read: it costs start-up time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.parsers import expat
+
+from placement.catalog.strict_json import decode_json, read_bytes
+from placement.errors import BadInput, Defect
+
+if TYPE_CHECKING:
+    from rdflib import Graph
+
+MAX_BYTES = 64 * 2**20
+BASE = "https://catalog.invalid/"
+"""What relative references are resolved against; never looked up (RFC 2606)."""
+
+_BY_SUFFIX = {
+    ".rdf": "xml",
+    ".xml": "xml",
+    ".owl": "xml",
+    ".ttl": "turtle",
+    ".nt": "nt",
+    ".jsonld": "json-ld",
+    ".json": "json-ld",
+}
+
+
+def read_graph(path: Path) -> Graph:
+    """The triples of an RDF file; its form by suffix, or else by its first characters.
+
+    Raises
+    ------
+    BadInput
+        Where it is not RDF, or asks for something outside the file.
+    """
+    content = read_bytes(path, max_bytes=MAX_BYTES)
+    form = _BY_SUFFIX.get(path.suffix.lower()) or _sniffed(content)
+    if form == "xml":
+        _refuse_document_type(content, str(path))
+    elif form == "json-ld":
+        _refuse_outside_context(decode_json(content, str(path)), str(path))
+    return _parsed(content, form, str(path))
+
+
+def _sniffed(content: bytes) -> str:
+    start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:200]
+    if start.startswith((b"<?xml", b"<rdf:", b"<RDF", b"\xff\xfe", b"\xfe\xff")):
+        return "xml"
+    return "json-ld" if start.startswith((b"{", b"[")) else "turtle"
+
+
+class _Refused(Exception):
+    """Something in the XML that is never expanded."""
+
+
+def _refuse_document_type(content: bytes, file: str) -> None:
+    """Entities need a document type: without one there are no bombs and no outside files."""
+
+    def refuse(*_: Any) -> None:
+        raise _Refused
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(content, True)  # noqa: FBT003  expat takes no keyword
+    except _Refused:
+        message = "declares a document type (DOCTYPE), which is refused: it can hold entity bombs"
+        raise _bad(file, message) from None
+    except (expat.ExpatError, ValueError) as error:
+        raise _bad(file, f"is not well-formed XML: {_one_line(error)}") from error
+
+
+def _refuse_outside_context(document: Any, file: str) -> None:
+    """A context given by name would be fetched; it has to stand in the file."""
+    pending = [document]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending += value
+        if not isinstance(value, dict):
+            continue
+        context = value.get("@context")
+        contexts = context if isinstance(context, list) else [context]
+        if any(isinstance(part, str) for part in contexts) or "@import" in value:
+            raise _bad(
+                file, "names an @context elsewhere; it is not fetched, write it into the file"
+            )
+        pending += value.values()
+
+
+def _parsed(content: bytes, form: str, file: str) -> Graph:
+    import rdflib
+
+    graph = rdflib.Graph()
+    try:
+        with _quiet():
+            graph.parse(data=content, format=form, publicID=BASE)
+    except RecursionError as error:
+        raise _bad(file, "is nested too deeply") from error
+    except Exception as error:  # rdflib raises whatever its parsers meet
+        kind = {"xml": "RDF/XML", "turtle": "Turtle", "nt": "N-Triples"}.get(form, "JSON-LD")
+        raise _bad(file, f"is not {kind}: {_one_line(error)}") from error
+    return graph
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep rdflib from logging every odd literal: values are checked where they are used."""
+    logger = logging.getLogger("rdflib")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
+    return text[:200] or type(error).__name__
+
+
+def _bad(file: str, message: str) -> BadInput:
+    return BadInput([Defect(file, "", "", message)])
