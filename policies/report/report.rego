@@ -4,38 +4,44 @@ package report
 
 # METADATA
 # description: |
-#   A violation of the obligation that the rule's METADATA states. A rule with incomplete METADATA
-#   still reports: losing a violation would make a pair eligible by accident.
-violation(rule, message) := {
-	"obligation": object.get(rule, "title", "report.untitled"),
-	"text": object.get(rule, ["custom", "obligation"], object.get(rule, "description", "")),
-	"severity": object.get(rule, ["custom", "severity"], "mandatory"),
-	"sources": [source |
-		some resource in object.get(rule, "related_resources", [])
-		source := {"description": object.get(resource, "description", ""), "ref": resource.ref}
-	],
+#   A violation of the obligation that the rule's METADATA states. A rule whose METADATA is
+#   incomplete still reports, in a form that the engine refuses: losing the violation would make
+#   the pair eligible by accident.
+violation(rule, message) := reported if {
+	reported := {
+		"obligation": rule.title,
+		"text": rule.description,
+		"severity": rule.custom.severity,
+		"sources": rule.related_resources,
+		"message": message,
+	}
+} else := {
+	"obligation": "report.incomplete_metadata",
+	"text": "Every rule states its title, description, sources and severity.",
+	"severity": "mandatory",
+	"sources": [],
 	"message": message,
 }
 
 # METADATA
-# description: What the host must do for the dataset, as the rule's METADATA states it.
-host_obligation(rule, details) := {
+# description: What the host must do for the dataset; the detail completes the rule's description.
+host_obligation(rule, detail) := {
 	"code": rule.title,
-	"requirement": sprintf("%s%s", [trim_space(rule.description), details]),
+	"requirement": sprintf("%s%s", [rule.description, detail]),
 }
 
 # METADATA
 # description: A soft rule that the pair does not meet, with its weight from the thresholds.
-preference(rule, message, penalty_eur_per_year) := {
+preference(rule, message) := {
 	"code": rule.title,
 	"message": message,
-	"penalty_eur_per_year": penalty_eur_per_year,
+	"penalty_eur_per_year": data.thresholds.preferences.penalty_eur_per_year[rule.title],
 }
 
 # METADATA
 # description: |
-#   The value as messages show it. An absent attribute must not make a message undefined,
-#   because the violation would vanish with it.
-shown(value) := "not stated" if is_null(value)
+#   An attribute as messages show it. An absent one must not leave a message undefined, because
+#   the violation would vanish with it.
+shown(object_, attribute) := "not stated" if is_null(object.get(object_, attribute, null))
 
-shown(value) := value if not is_null(value)
+shown(object_, attribute) := object_[attribute] if not is_null(object_[attribute])

@@ -1,0 +1,164 @@
+# METADATA
+# description: |
+#   What the contracts say: with whoever hosts the data, after Barcelona's clauses and the GDPR.
+# schemas:
+#   - input: schema.input
+package procurement
+
+import data.facts
+import data.report
+import data.thresholds
+
+# METADATA
+# title: procurement.hosting_contract_known
+# description: The contract with the operator of a site that the city does not run itself is known.
+# related_resources:
+#   - ref: https://eur-lex.europa.eu/eli/reg/2023/2854/oj
+#     description: Data Act, art. 25(1) (a written contract on switching)
+#   - ref: https://bcnroc.ajuntament.barcelona.cat/jspui/handle/11703/106505
+#     description: Barcelona City Council, ICT Public Procurement Guide (2017)
+# custom:
+#   severity: mandatory
+violations contains report.violation(rego.metadata.rule(), message) if {
+	facts.external
+	not is_array(input.site.clauses)
+	message := "no clauses of a hosting contract are stated"
+}
+
+# METADATA
+# title: procurement.hosting_handover_machine_readable
+# description: The hosting contract has all data handed over in machine-readable form.
+# related_resources:
+#   - ref: https://bcnroc.ajuntament.barcelona.cat/jspui/handle/11703/106505
+#     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
+#   - ref: https://eur-lex.europa.eu/eli/reg/2023/2854/oj
+#     description: Data Act, art. 30(5) (export in a structured, machine-readable format)
+# custom:
+#   severity: municipal
+violations contains report.violation(rego.metadata.rule(), message) if {
+	"handover_machine_readable" in _missing_clauses
+	message := "the hosting contract lacks the clause handover_machine_readable"
+}
+
+# METADATA
+# title: procurement.hosting_public_ownership
+# description: The hosting contract states that the data is public property.
+# related_resources:
+#   - ref: https://bcnroc.ajuntament.barcelona.cat/jspui/handle/11703/106505
+#     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
+# custom:
+#   severity: municipal
+violations contains report.violation(rego.metadata.rule(), message) if {
+	"public_ownership" in _missing_clauses
+	message := "the hosting contract lacks the clause public_ownership"
+}
+
+# METADATA
+# title: procurement.hosting_no_secondary_use
+# description: The hosting contract forbids the operator any use of the data for itself.
+# related_resources:
+#   - ref: https://bcnroc.ajuntament.barcelona.cat/jspui/handle/11703/106505
+#     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
+#   - ref: https://eur-lex.europa.eu/eli/reg/2016/679/oj
+#     description: GDPR, art. 28(3)(a) (processing only on documented instructions)
+# custom:
+#   severity: municipal
+violations contains report.violation(rego.metadata.rule(), message) if {
+	"no_secondary_use" in _missing_clauses
+	message := "the hosting contract lacks the clause no_secondary_use"
+}
+
+# METADATA
+# title: procurement.exit_clauses
+# description: The hosting contract has the operator assist the exit and delete the data after it.
+# related_resources:
+#   - ref: https://eur-lex.europa.eu/eli/reg/2023/2854/oj
+#     description: Data Act, art. 25(2)(a), 25(2)(b) and 25(2)(h) (assistance, exit strategy, erasure)
+#   - ref: https://eur-lex.europa.eu/eli/reg/2016/679/oj
+#     description: GDPR, art. 28(3)(g) (deletion or return at the end)
+# custom:
+#   severity: mandatory
+violations contains report.violation(rego.metadata.rule(), message) if {
+	missing := {"exit_assistance", "deletion_on_exit"} & _missing_clauses
+	count(missing) > 0
+	message := sprintf("the hosting contract lacks %s", [concat(", ", missing)])
+}
+
+# METADATA
+# title: procurement.processing_agreement
+# description: >-
+#   Personal data rests with another operator only under a data processing agreement that lets the
+#   city approve sub-processors.
+# related_resources:
+#   - ref: https://eur-lex.europa.eu/eli/reg/2016/679/oj
+#     description: GDPR, art. 28(2) and 28(3) (sub-processors, contract with the processor)
+# custom:
+#   severity: mandatory
+violations contains report.violation(rego.metadata.rule(), message) if {
+	facts.personal
+	missing := {"data_processing_agreement", "sub_processor_approval"} & _missing_clauses
+	count(missing) > 0
+	message := sprintf("the hosting contract lacks %s", [concat(", ", missing)])
+}
+
+# METADATA
+# title: procurement.security_clauses
+# description: >-
+#   Where personal or confidential data rests with another operator, the contract has breaches
+#   notified and lets the city audit.
+# related_resources:
+#   - ref: https://eur-lex.europa.eu/eli/reg/2016/679/oj
+#     description: GDPR, art. 33(2) and 28(3)(h) (notice of breaches, audits)
+#   - ref: https://www.bio-overheid.nl
+#     description: BIO2, controls 5.20 and 5.22 (supplier agreements, monitoring, ISO/IEC 27002:2022)
+# custom:
+#   severity: mandatory
+violations contains report.violation(rego.metadata.rule(), message) if {
+	_audit_matters
+	missing := {"audit_right", "breach_notification"} & _missing_clauses
+	count(missing) > 0
+	message := sprintf("the hosting contract lacks %s", [concat(", ", missing)])
+}
+
+_audit_matters if facts.personal
+
+_audit_matters if {
+	input.dataset.confidentiality >= thresholds.security.access_logging_from_confidentiality
+}
+
+# A contract that is not known at all is reported once, by hosting_contract_known.
+_missing_clauses contains clause if {
+	facts.external
+	is_array(input.site.clauses)
+	some clause in thresholds.procurement.clauses_by_site_kind[input.site.kind]
+	not clause in input.site.clauses
+}
+
+# METADATA
+# title: procurement.storage_offered
+# description: The site offers the kind of storage that the dataset needs.
+# related_resources:
+#   - ref: https://vng.nl/artikelen/interview-tanaquil-arduin-een-gemeentelijke-datastrategie-geeft-richting
+#     description: The Hague, data strategy (suitable infrastructure)
+# custom:
+#   severity: municipal
+violations contains report.violation(rego.metadata.rule(), message) if {
+	not _storage_offered
+	message := sprintf("%v storage is not offered", [report.shown(input.dataset, "storage")])
+}
+
+_storage_offered if {
+	input.dataset.storage == "object"
+	input.site.offers_object_storage == true
+}
+
+_storage_offered if {
+	input.dataset.storage == "block"
+	input.site.offers_block_storage == true
+}
+
+# METADATA
+# title: procurement.delete_on_exit
+# description: >-
+#   Delete the data when it leaves, and certify that (GDPR, art. 28(3)(g); Data Act, art. 25(2)(h)).
+host_obligations contains report.host_obligation(rego.metadata.rule(), "") if facts.external
