@@ -84,6 +84,11 @@ def ask(question: PolicyInput) -> Verdict:
     )
 
 
+def closed_never(question: PolicyInput) -> Verdict:
+    """Everything may rest everywhere."""
+    return builders.ELIGIBLE
+
+
 def ask_segregated(
     site: PolicySite, duties: Sequence[str], as_of: date
 ) -> frozenset[tuple[str, str]]:
@@ -293,15 +298,15 @@ def town() -> Case:
     )
 
 
-def _data(id: str, volume_gb: int, **changes: Any) -> Any:
-    return builders.dataset(id, **{"volume_gb": volume_gb, **changes})
+def _data(name: str, volume_gb: int, **changes: Any) -> Any:
+    return builders.dataset(name, **{"volume_gb": volume_gb, **changes})
 
 
 def _cloud(
-    id: str, operator: str, country: str, storage: str, egress: str, notice: int | None
+    name: str, operator: str, country: str, storage: str, egress: str, notice: int | None
 ) -> Any:
     return builders.site(
-        id,
+        name,
         operator=operator,
         country=country,
         capacity_gb=600,

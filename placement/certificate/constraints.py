@@ -181,7 +181,7 @@ def _overload(row: Row, load: int, with_current_site: int) -> str:
 
 
 def _number(value: Fraction) -> str:
-    return str(value) if value.denominator == 1 else f"{float(value):.6f}".rstrip("0")
+    return f"{float(value):.9f}".rstrip("0").rstrip(".")
 
 
 def _list(names: Iterable[str] | Sequence[str]) -> str:
