@@ -16,14 +16,16 @@ from types import FrameType
 
 def main() -> None:
     """Entry point of the `placement` command."""
-    from placement.cli.app import app
-
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a locale without UTF-8 must not make help crash
             stream.reconfigure(errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, and so do we
             signal.signal(number, _leave)
+    try:
+        from placement.cli.app import app
+    except KeyboardInterrupt:  # from here on, `outcome` is in charge
+        raise SystemExit(128 + signal.SIGINT) from None
     app(prog_name="placement")
 
 
