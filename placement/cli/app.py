@@ -33,7 +33,7 @@ from placement.cli.options import (
 )
 from placement.cli.outcome import Commands
 from placement.cli.output import check_target, emit, file_bytes, staged
-from placement.cli.progress import reporting
+from placement.cli.progress import note, reporting
 
 DECIDED = 0
 NO_PLAN = 1
@@ -85,8 +85,7 @@ def decide(
 ) -> int:
     """Decide where every dataset should live: a certified plan, or why there is none.
 
-    Exit 0: decided. Exit 1: a dataset has no eligible site, or the constraints cannot all hold;
-    the answer says which and why, and no plan file is written.
+    Exit 1: a dataset has no eligible site, or no plan meets all constraints. No file is written.
     """
     if out:
         check_target(out, inputs=(catalog, sites, parameters))
@@ -117,6 +116,7 @@ def decide(
         return DECIDED
     with staged(decision.plan, out) as content:
         emit(plan.render(decision.plan, format, lambda: content))
+    note(f"plan written to {out}", quiet=quiet)
     return DECIDED
 
 
@@ -133,7 +133,7 @@ def check(
 ) -> int:
     """Ask the policies alone: which dataset may rest at which site, and what rules out the rest.
 
-    Exit 0: every dataset has an eligible site. Exit 1: some have none.
+    Exit 1: some dataset has no eligible site.
     """
     from placement import service
     from placement.cli.views import eligibility
@@ -167,7 +167,7 @@ def verify(
 ) -> int:
     """Check a plan file again from the inputs themselves, without the solver.
 
-    Exit 0: everything holds. Exit 1: something does not, and the answer names it.
+    Exit 1: something does not hold, and the answer names it.
     """
     from placement import service
     from placement.cli.views import certificate

@@ -145,7 +145,11 @@ OutFile = Annotated[
 ]
 FormatOption = Annotated[
     Format,
-    typer.Option("--format", rich_help_panel=OUTPUT, help="How to write the answer."),
+    typer.Option(
+        "--format",
+        rich_help_panel=OUTPUT,
+        help="How to write the answer. With json, an error is one line of JSON on standard error.",
+    ),
 ]
 Quiet = Annotated[
     bool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,9 @@ def _status_line() -> Iterator[Reporter]:
 
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     with console.status(Text("starting")) as status:
-        yield lambda step: status.update(Text(sentence(step), overflow="ellipsis", no_wrap=True))
+        yield lambda step: status.update(
+            Text(shown(sentence(step)), overflow="ellipsis", no_wrap=True)
+        )
 
 
 class _PlainLines:
@@ -55,13 +58,16 @@ class _PlainLines:
 
     def __call__(self, step: Step) -> None:
         line = sentence(step)
-        if line == self._said:
-            return
-        self._said = line
-        try:
-            print(line, file=sys.stderr, flush=True)
-        except (OSError, ValueError):
-            self._said = line  # nobody listens any more
+        if line != self._said:
+            self._said = line
+            note(line, quiet=False)
+
+
+def note(text: str, *, quiet: bool) -> None:
+    """A line on standard error; lost, not fatal, where nobody listens any more."""
+    if not quiet and sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(shown(text), file=sys.stderr, flush=True)
 
 
 def sentence(step: Step) -> str:
@@ -75,4 +81,4 @@ def sentence(step: Step) -> str:
     if gap is not None:
         figures.append(f"gap {100 * gap:.3g} %")
     text = f"{step.phase}: {step.message}" + (f" ({', '.join(figures)})" if figures else "")
-    return shown(text)
+    return text

@@ -151,6 +151,7 @@ def test_json_is_the_plan_file_byte_for_byte(answers, tmp_path):
     assert run("decide", *CITY, "--format", "json").stdout_bytes == out.read_bytes()
     assert Plan.model_validate_json(out.read_bytes()) == cli_cases.plan()
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+    assert result.stderr == f"plan written to {out}\n"
 
 
 def test_csv_has_one_row_for_each_dataset_and_site_and_adds_up(answers):
