@@ -80,5 +80,4 @@ def sentence(step: Step) -> str:
     gap = getattr(step, "gap", None)
     if gap is not None:
         figures.append(f"gap {100 * gap:.3g} %")
-    text = f"{step.phase}: {step.message}" + (f" ({', '.join(figures)})" if figures else "")
-    return text
+    return f"{step.phase}: {step.message}" + (f" ({', '.join(figures)})" if figures else "")

@@ -240,6 +240,24 @@ def test_explain_of_something_unknown_is_bad_input(city, arguments):
     assert arguments[-1] in result.stderr
 
 
+def test_the_real_catalogue_of_amsterdam_over_the_real_price_lists(real_data, tmp_path):
+    inputs = [
+        *("--format-catalog", "amsterdam-schema"),
+        *("--catalog", str(real_data / "amsterdam-schema")),
+        *("--format-sites", "eu-cloud-prices"),
+        *("--sites", str(real_data / "eu-cloud-prices")),
+    ]
+    out = tmp_path / "plan.json"
+    result = run("decide", *inputs, "--out", str(out), "--format", "csv")
+    assert result.returncode == 0, result.stdout + result.stderr
+    plan = Plan.model_validate_json(out.read_bytes())
+    assert len(plan.placements) == 112
+    assert plan.certificate.holds
+    assert len(list(csv.DictReader(io.StringIO(result.stdout)))) >= 112
+    checked = run("verify", str(out), *inputs)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 # --- no plan -----------------------------------------------------------------------------------
 
 
