@@ -161,7 +161,7 @@ def _dataset(folder: Folder, relative: str) -> SchemaDataset | None:
 def _default_version(node: Node) -> Node | None:
     versions = node.node("versions")
     if versions is None:
-        if "tables" not in node.value:
+        if "versions" not in node.value and "tables" not in node.value:
             node.defect("versions", "is missing")
         return node  # the older form: tables stand in the dataset itself
     wanted = node.text("defaultVersion") or node.text("default_version")

@@ -175,6 +175,9 @@ class _Import:
             self.assumed.note(sentence, provider.id, of="provider")
         for location in node.texts("locations"):
             country, by_table = country_of(provider.id, location)
+            if not is_identifier(f"{provider.id}/{location}"):
+                node.defect("locations", f"{shown(location)} makes no valid id")
+                continue
             if country is None:
                 node.defect("locations", f"the country of {shown(location)} is not known")
                 continue

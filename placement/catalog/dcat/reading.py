@@ -6,6 +6,7 @@ rdflib is imported here only, and only when a DCAT catalogue is read: it costs s
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,7 +104,14 @@ def _parsed(content: bytes, form: str, file: str) -> Graph:
     graph = rdflib.Graph()
     try:
         with _quiet():
-            graph.parse(data=content, format=form, publicID=BASE)
+            if form == "json-ld":
+                # JSON-LD may hold named graphs: all of them are read as one.
+                named = rdflib.Dataset()
+                named.parse(data=content, format=form, publicID=BASE)
+                for subject, predicate, value, _ in named.quads():
+                    graph.add((subject, predicate, value))
+            else:
+                graph.parse(data=content, format=form, publicID=BASE)
     except RecursionError as error:
         raise _bad(file, "is nested too deeply") from error
     except Exception as error:  # rdflib raises whatever its parsers meet
@@ -114,12 +122,17 @@ def _parsed(content: bytes, form: str, file: str) -> Graph:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep rdflib from logging every odd literal: values are checked where they are used."""
+    """Keep rdflib from logging every odd literal: values are checked where they are used.
+
+    Its JSON-LD reader also warns of its own use of what rdflib 7 deprecates.
+    """
     logger = logging.getLogger("rdflib")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
     finally:
         logger.setLevel(level)
 

@@ -1,0 +1,24 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real inputs that nobody here wrote; CI has it.
+
+    PLACEMENT_REAL_DATA names it; by default it lies beside the repository.
+    """
+    named = os.environ.get("PLACEMENT_REAL_DATA")
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(named) if named else beside
+    if not folder.is_dir():
+        if named:
+            pytest.fail(f"PLACEMENT_REAL_DATA names {folder}, which is no folder")
+        pytest.skip("the real inputs are not here; set PLACEMENT_REAL_DATA to their folder")
+    return folder
