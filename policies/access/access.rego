@@ -6,7 +6,8 @@
 #   - input: schema.input
 package access
 
-import data.facts
+import data.facts.dataset
+import data.facts.site
 import data.report
 import data.thresholds
 
@@ -21,14 +22,10 @@ import data.thresholds
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	some tasks in _tasks_to_name
+	some tasks in {true: {"administrators"}, false: {"administrators", "readers"}}[dataset.public]
 	count(object.get(input.dataset, tasks, [])) == 0
 	message := sprintf("no %s are named", [tasks])
 }
-
-_tasks_to_name := {"administrators"} if facts.public
-
-_tasks_to_name := {"administrators", "readers"} if not facts.public
 
 # METADATA
 # title: access.roles_served
@@ -41,8 +38,8 @@ _tasks_to_name := {"administrators", "readers"} if not facts.public
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	not "*" in input.site.serves_roles
-	unserved := {role.id | some role in facts.roles; not role.id in input.site.serves_roles}
+	not "*" in site.serves
+	unserved := dataset.role_ids - site.serves
 	count(unserved) > 0
 	message := sprintf("not served: %v", [concat(", ", unserved)])
 }
@@ -58,7 +55,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	count(facts.roles) > 0
+	count(dataset.roles) > 0
 	not input.site.federation == true
 	message := sprintf("identity federation: %v", [report.shown(input.site, "federation")])
 }
@@ -74,7 +71,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	count(facts.roles) > 0
+	count(dataset.roles) > 0
 	not input.site.mfa == true
 	message := sprintf("multi-factor authentication: %v", [report.shown(input.site, "mfa")])
 }
@@ -89,11 +86,10 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.confidentiality >= thresholds.access.clearance_from_confidentiality
-	uncleared := {_clearance(role) | some role in facts.roles; not _cleared(role)}
-	count(uncleared) > 0
+	count(dataset.uncleared) > 0
 	message := sprintf("confidentiality %v, worked with by %v", [
 		input.dataset.confidentiality,
-		concat(", ", uncleared),
+		concat(", ", dataset.uncleared),
 	])
 }
 
@@ -123,20 +119,17 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.confidentiality >= thresholds.access.clearance_from_confidentiality
-	uncleared := {_clearance(role) | some role in input.site.administrators; not _cleared(role)}
+	site.lowest_clearance < input.dataset.confidentiality
+	uncleared := {report.clearance_of(role) |
+		some role in input.site.administrators
+		not role.clearance >= input.dataset.confidentiality
+	}
 	count(uncleared) > 0
 	message := sprintf("confidentiality %v, administered by %v", [
 		input.dataset.confidentiality,
 		concat(", ", uncleared),
 	])
 }
-
-_cleared(role) if role.clearance >= input.dataset.confidentiality
-
-_clearance(role) := sprintf("%v (clearance: %v)", [
-	report.shown(role, "id"),
-	report.shown(role, "clearance"),
-])
 
 # METADATA
 # title: access.duties_segregated

@@ -6,7 +6,7 @@
 #   - input: schema.input
 package classification
 
-import data.facts
+import data.facts.dataset
 import data.report
 import data.thresholds
 
@@ -49,7 +49,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
 	some attribute, role in {"has_owner": "owner department", "has_steward": "steward"}
-	not object.get(input.dataset, attribute, false) == true
+	not input.dataset[attribute] == true
 	message := sprintf("no %s is named", [role])
 }
 
@@ -62,7 +62,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	not facts.public
+	not dataset.public
 	not _ground_recognised
 	message := sprintf("access is %v on grounds %v, none of which the Woo knows", [
 		report.shown(input.dataset, "access_rights"),
@@ -86,8 +86,8 @@ _ground_recognised if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.public
-	facts.personal
+	dataset.public
+	dataset.personal
 	message := sprintf("public access to data of category %v", [input.dataset.gdpr_category])
 }
 
@@ -102,7 +102,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.public
+	dataset.public
 	input.dataset.confidentiality > thresholds.classification.public_confidentiality_max
 	message := sprintf("public access to data of confidentiality %v", [input.dataset.confidentiality])
 }
@@ -116,7 +116,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	not facts.public
+	not dataset.public
 	not is_null(input.dataset.confidentiality)
 	input.dataset.confidentiality < thresholds.classification.non_public_confidentiality_min
 	message := sprintf("access is %v, but confidentiality is %v", [
@@ -136,7 +136,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
+	dataset.personal
 	not is_null(input.dataset.confidentiality)
 	not _confidential_enough
 	message := sprintf("%v data of confidentiality %v", [
@@ -159,7 +159,7 @@ _confidential_enough if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
+	dataset.personal
 	not input.dataset.has_lawful_basis == true
 	message := sprintf("no lawful basis is stated for %v data", [input.dataset.gdpr_category])
 }
@@ -176,7 +176,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.high_value == true
-	not facts.public
+	not dataset.public
 	message := sprintf("a high-value dataset with access %v", [
 		report.shown(input.dataset, "access_rights"),
 	])

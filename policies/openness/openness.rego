@@ -6,7 +6,8 @@
 #   - input: schema.input
 package openness
 
-import data.facts
+import data.facts.dataset
+import data.facts.site
 import data.report
 import data.thresholds
 
@@ -21,10 +22,7 @@ import data.thresholds
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	missing := {wanted |
-		some wanted in input.dataset.interfaces
-		not wanted in input.site.interfaces
-	}
+	missing := dataset.interfaces - site.interfaces
 	count(missing) > 0
 	message := sprintf("not offered: %s", [concat(", ", missing)])
 }
@@ -44,8 +42,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.cloud
-	closed := {wanted | some wanted in input.dataset.interfaces; not wanted in _openly_served}
+	site.cloud
+	closed := dataset.interfaces - site.open_standards
 	count(closed) > 0
 	message := sprintf("not served by an open standard: %s", [concat(", ", closed)])
 }
@@ -59,11 +57,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.cloud
-	closed := {wanted |
-		some wanted in input.dataset.interfaces
-		wanted in thresholds.openness.closed_interfaces
-	}
+	site.cloud
+	closed := dataset.interfaces & {wanted | some wanted in thresholds.openness.closed_interfaces}
 	count(closed) > 0
 	message := sprintf("closed: %s, at a site of kind %v", [
 		concat(", ", closed),
@@ -90,27 +85,17 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 	not _published_openly
 	message := sprintf("requires %v; open standards served here: %v", [
 		report.shown(input.dataset, "interfaces"),
-		concat(", ", _openly_served),
+		concat(", ", site.open_standards),
 	])
 }
 
-_to_be_published if facts.public
+_to_be_published if dataset.public
 
 _to_be_published if input.dataset.high_value == true
 
 _published_openly if {
-	some wanted in input.dataset.interfaces
+	some wanted in ((dataset.interfaces & site.interfaces) & site.open_standards)
 	wanted in thresholds.openness.publication_interfaces
-	wanted in input.site.interfaces
-	wanted in _openly_served
-}
-
-# METADATA
-# description: Interfaces that some component of the stack serves by an open standard.
-_openly_served contains served if {
-	some component in input.site.stack
-	component.open_standard == true
-	some served in component.interfaces
 }
 
 # METADATA
@@ -124,12 +109,9 @@ _openly_served contains served if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	unknown := {report.shown(component, "name") |
-		some component in _components
-		is_null(object.get(component, "licence", null))
-	}
+	unknown := dataset.interfaces & site.unlicensed_interfaces
 	count(unknown) > 0
-	message := sprintf("no licence is stated for %s", [concat(", ", unknown)])
+	message := sprintf("no licence is stated for what serves %s", [concat(", ", unknown)])
 }
 
 # METADATA
@@ -143,7 +125,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.external
+	site.external
 	not _at_most(input.site.exit_notice_days, thresholds.openness.exit_notice_days_max)
 	message := sprintf("notice in days: %v; at most %v", [
 		report.shown(input.site, "exit_notice_days"),
@@ -162,7 +144,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.external
+	site.external
 	not _window_within_data_act
 	message := sprintf("transfer window in days: %v; %v to %v", [
 		report.shown(input.site, "transfer_window_days"),
@@ -202,14 +184,9 @@ preferences contains report.preference(rego.metadata.rule(), message) if {
 # title: openness.prefer_labelled_cloud
 # description: Clouds with a label for openness, such as SCS or Gaia-X, are preferred.
 preferences contains report.preference(rego.metadata.rule(), message) if {
-	facts.cloud
-	not _labelled
+	site.cloud
+	count(site.schemes & {label | some label in thresholds.preferences.open_cloud_labels}) == 0
 	message := sprintf("no valid label among %s", [
 		concat(", ", thresholds.preferences.open_cloud_labels),
 	])
-}
-
-_labelled if {
-	some label in thresholds.preferences.open_cloud_labels
-	facts.certified(label)
 }

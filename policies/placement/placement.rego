@@ -26,20 +26,32 @@ verdict := _verdict if count(threshold_defects) == 0
 # entrypoint: true
 # schemas:
 #   - input: schema.batch
-batch := answer if {
+batch := {"verdicts": verdicts, "segregated_duties": segregated} if {
 	count(threshold_defects) == 0
-	answer := {
-		"verdicts": [[pair |
-			some site in input.sites
-			pair := _verdict with input as {"dataset": dataset, "site": site, "as_of": input.as_of}
-		] |
-			some dataset in input.datasets
-		],
-		"segregated_duties": [segregated |
-			some site in input.sites
-			some segregated in _segregated(site, input.duties)
-		],
-	}
+	sites := [{"input": site, "facts": facts} |
+		some site in input.sites
+		facts := data.facts.site with input as {"site": site, "as_of": input.as_of}
+	]
+	verdicts := [row |
+		some dataset in input.datasets
+		row := _row(dataset, sites, input.as_of)
+	]
+	segregated := [pair |
+		some site in input.sites
+		some pair in _segregated(site, input.duties)
+	]
+}
+
+_row(dataset, sites, as_of) := row if {
+	facts := data.facts.dataset with input as {"dataset": dataset, "as_of": as_of}
+	of_dataset := _of_dataset with input as {"dataset": dataset, "as_of": as_of}
+	row := [pair |
+		some site in sites
+		pair := _verdict with input as {"dataset": dataset, "site": site.input, "as_of": as_of}
+			with data.facts.dataset as facts
+			with data.facts.site as site.facts
+			with _of_dataset as of_dataset
+	]
 }
 
 # METADATA
@@ -54,8 +66,14 @@ _segregated(site, duties) := [{"site": site.id, "duty": pair[0], "other": pair[1
 ]
 
 _verdict := {
-	"violations": [violation | some [_, _, violation] in sort(_violations)],
-	"host_obligations": [requirement | some [_, requirement] in sort(_host_obligations)],
+	"violations": [violation |
+		found := array.concat(_of_dataset.violations, _violations)
+		some [_, _, violation] in sort(found)
+	],
+	"host_obligations": [requirement |
+		found := array.concat(_of_dataset.host_obligations, _host_obligations)
+		some [_, requirement] in sort(found)
+	],
 	"preferences": [preference | some [_, _, preference] in sort(_preferences)],
 	"closed_stack": openness.closed_stack,
 } if {
@@ -64,10 +82,21 @@ _verdict := {
 	is_string(input.as_of)
 }
 
+# Families that read the dataset only: a batch asks them once a dataset.
+_of_dataset := {
+	"violations": [[violation.obligation, violation.message, violation] |
+		some family in [classification.violations, procurement.collection.violations]
+		some violation in family
+	],
+	"host_obligations": [[requirement.code, requirement] |
+		some family in [access.host_obligations, openness.host_obligations, security.host_obligations]
+		some requirement in family
+	],
+}
+
 _violations := [[violation.obligation, violation.message, violation] |
 	some family in [
 		access.violations,
-		classification.violations,
 		openness.violations,
 		procurement.violations,
 		residency.violations,
@@ -78,13 +107,7 @@ _violations := [[violation.obligation, violation.message, violation] |
 ]
 
 _host_obligations := [[requirement.code, requirement] |
-	some family in [
-		access.host_obligations,
-		openness.host_obligations,
-		procurement.host_obligations,
-		security.host_obligations,
-		transfer.host_obligations,
-	]
+	some family in [procurement.host_obligations, transfer.host_obligations]
 	some requirement in family
 ]
 

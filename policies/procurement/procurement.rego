@@ -5,9 +5,9 @@
 #   - input: schema.input
 package procurement
 
-import data.facts
+import data.facts.dataset
+import data.facts.site
 import data.report
-import data.thresholds
 
 # METADATA
 # title: procurement.hosting_contract_known
@@ -20,7 +20,7 @@ import data.thresholds
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.external
+	site.external
 	not is_array(input.site.clauses)
 	message := "no clauses of a hosting contract are stated"
 }
@@ -36,7 +36,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	"handover_machine_readable" in _missing_clauses
+	"handover_machine_readable" in site.missing_clauses
 	message := "the hosting contract lacks the clause handover_machine_readable"
 }
 
@@ -49,7 +49,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	"public_ownership" in _missing_clauses
+	"public_ownership" in site.missing_clauses
 	message := "the hosting contract lacks the clause public_ownership"
 }
 
@@ -64,7 +64,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	"no_secondary_use" in _missing_clauses
+	"no_secondary_use" in site.missing_clauses
 	message := "the hosting contract lacks the clause no_secondary_use"
 }
 
@@ -79,7 +79,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	missing := {"exit_assistance", "deletion_on_exit"} & _missing_clauses
+	missing := {"exit_assistance", "deletion_on_exit"} & site.missing_clauses
 	count(missing) > 0
 	message := sprintf("the hosting contract lacks %s", [concat(", ", missing)])
 }
@@ -95,8 +95,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
-	missing := {"data_processing_agreement", "sub_processor_approval"} & _missing_clauses
+	dataset.personal
+	missing := {"data_processing_agreement", "sub_processor_approval"} & site.missing_clauses
 	count(missing) > 0
 	message := sprintf("the hosting contract lacks %s", [concat(", ", missing)])
 }
@@ -114,24 +114,10 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	_audit_matters
-	missing := {"audit_right", "breach_notification"} & _missing_clauses
+	dataset.accountable
+	missing := {"audit_right", "breach_notification"} & site.missing_clauses
 	count(missing) > 0
 	message := sprintf("the hosting contract lacks %s", [concat(", ", missing)])
-}
-
-_audit_matters if facts.personal
-
-_audit_matters if {
-	input.dataset.confidentiality >= thresholds.security.access_logging_from_confidentiality
-}
-
-# A contract that is not known at all is reported once, by hosting_contract_known.
-_missing_clauses contains clause if {
-	facts.external
-	is_array(input.site.clauses)
-	some clause in thresholds.procurement.clauses_by_site_kind[input.site.kind]
-	not clause in input.site.clauses
 }
 
 # METADATA
@@ -161,4 +147,4 @@ _storage_offered if {
 # title: procurement.delete_on_exit
 # description: >-
 #   Delete the data when it leaves, and certify that (GDPR, art. 28(3)(g); Data Act, art. 25(2)(h)).
-host_obligations contains report.host_obligation(rego.metadata.rule(), "") if facts.external
+host_obligations contains report.host_obligation(rego.metadata.rule(), "") if site.external

@@ -27,7 +27,7 @@ violation(rule, message) := reported if {
 # description: What the host must do for the dataset; the detail completes the rule's description.
 host_obligation(rule, detail) := {
 	"code": rule.title,
-	"requirement": sprintf("%s%s", [rule.description, detail]),
+	"requirement": concat("", [rule.description, detail]),
 }
 
 # METADATA
@@ -42,6 +42,15 @@ preference(rule, message) := {
 # description: |
 #   An attribute as messages show it. An absent one must not leave a message undefined, because
 #   the violation would vanish with it.
-shown(object_, attribute) := "not stated" if is_null(object.get(object_, attribute, null))
+shown(described, attribute) := value if {
+	value := object.get(described, attribute, null)
+	not is_null(value)
+} else := "not stated"
 
-shown(object_, attribute) := object_[attribute] if not is_null(object_[attribute])
+# METADATA
+# description: A role with its clearance, in words.
+clearance_of(role) := sprintf("%v (clearance: %v)", [shown(role, "id"), shown(role, "clearance")])
+
+# METADATA
+# description: A role with the country its people work from, in words.
+country_of(role) := sprintf("%v (country: %v)", [shown(role, "id"), shown(role, "country")])

@@ -1,6 +1,6 @@
 package residency
 
-import data.facts
+import data.facts.site
 import data.report
 import data.thresholds
 
@@ -8,8 +8,8 @@ import data.thresholds
 # title: residency.prefer_eea_parent
 # description: Operators whose ultimate parent is in the EEA are preferred.
 preferences contains report.preference(rego.metadata.rule(), message) if {
-	facts.external
-	not facts.in_eea(input.site.operator.parent_jurisdiction)
+	site.external
+	not site.parent_in_eea
 	message := sprintf("the operator's parent jurisdiction is %v", [
 		report.shown(input.site.operator, "parent_jurisdiction"),
 	])
@@ -19,7 +19,7 @@ preferences contains report.preference(rego.metadata.rule(), message) if {
 # title: residency.prefer_higher_seal
 # description: A sovereignty level above the minimum is preferred.
 preferences contains report.preference(rego.metadata.rule(), message) if {
-	facts.external
+	site.external
 	preferred := thresholds.preferences.seal_preferred_by_confidentiality[input.dataset.confidentiality]
 	not input.site.seal_level >= preferred
 	message := sprintf("SEAL is %v; %v is preferred", [report.shown(input.site, "seal_level"), preferred])

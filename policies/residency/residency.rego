@@ -4,7 +4,8 @@
 #   - input: schema.input
 package residency
 
-import data.facts
+import data.facts.dataset
+import data.facts.site
 import data.report
 import data.thresholds
 
@@ -19,8 +20,8 @@ import data.thresholds
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
-	not facts.safe(input.site.country)
+	dataset.personal
+	not site.in_safe_country
 	message := sprintf("%v data would rest in %v", [
 		input.dataset.gdpr_category,
 		report.shown(input.site, "country"),
@@ -38,8 +39,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.sensitive
-	not facts.in_eea(input.site.country)
+	dataset.sensitive
+	not site.in_eea
 	message := sprintf("%v data would rest in %v", [
 		input.dataset.gdpr_category,
 		report.shown(input.site, "country"),
@@ -59,8 +60,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.sensitive
-	facts.external
+	dataset.sensitive
+	site.external
 	not _under_eea_law_only
 	message := sprintf("parent jurisdiction %v, extraterritorial exposure %v", [
 		report.shown(input.site.operator, "parent_jurisdiction"),
@@ -69,8 +70,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 }
 
 _under_eea_law_only if {
-	facts.in_eea(input.site.operator.parent_jurisdiction)
-	facts.unexposed
+	site.parent_in_eea
+	not site.exposed
 }
 
 # METADATA
@@ -85,7 +86,7 @@ _under_eea_law_only if {
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.confidentiality >= thresholds.residency.eea_only_from_confidentiality
-	not facts.in_eea(input.site.country)
+	not site.in_eea
 	message := sprintf("data of confidentiality %v would rest in %v", [
 		input.dataset.confidentiality,
 		report.shown(input.site, "country"),
@@ -106,13 +107,13 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_jurisdiction_matters
-	facts.external
+	site.external
 	some attribute in ["extraterritorial_exposure", "parent_jurisdiction"]
 	is_null(object.get(input.site.operator, attribute, null))
 	message := sprintf("the operator's %s is not stated", [attribute])
 }
 
-_jurisdiction_matters if facts.personal
+_jurisdiction_matters if dataset.personal
 
 _jurisdiction_matters if {
 	input.dataset.confidentiality >= thresholds.residency.jurisdiction_known_from_confidentiality
@@ -129,7 +130,7 @@ _jurisdiction_matters if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.external
+	site.external
 	minimum := thresholds.residency.seal_min_by_confidentiality[input.dataset.confidentiality]
 	minimum > 0
 	not input.site.seal_level >= minimum
@@ -151,7 +152,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.external
+	site.external
 	ceilings := thresholds.residency.foreign_ownership_max_by_confidentiality
 	ceiling := ceilings[input.dataset.confidentiality]
 	ceiling < 1

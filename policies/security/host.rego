@@ -1,6 +1,6 @@
 package security
 
-import data.facts
+import data.facts.dataset
 import data.report
 import data.thresholds
 
@@ -12,13 +12,12 @@ host_obligations contains report.host_obligation(rego.metadata.rule(), "")
 # METADATA
 # title: security.encrypt_at_rest
 # description: Encrypt the data at rest (BIO2, control 8.24; GDPR, art. 32(1)(a)).
-host_obligations contains report.host_obligation(rego.metadata.rule(), "") if not facts.public
+host_obligations contains report.host_obligation(rego.metadata.rule(), "") if not dataset.public
 
 # METADATA
 # title: security.encrypt_with_city_keys
 # description: Encrypt with keys that the city holds; never hold or derive them (BIO2, control 8.24).
 host_obligations contains report.host_obligation(rego.metadata.rule(), "") if {
-	facts.external
 	input.dataset.confidentiality >= thresholds.security.city_keys_from_confidentiality
 }
 
@@ -49,19 +48,6 @@ host_obligations contains report.host_obligation(rego.metadata.rule(), detail) i
 # title: security.report_breaches
 # description: Report a breach to the city in time for its own 72 hours (GDPR, art. 33(1) and 33(2))
 host_obligations contains report.host_obligation(rego.metadata.rule(), detail) if {
-	facts.personal
+	dataset.personal
 	detail := sprintf(", within %v hours.", [thresholds.security.breach_notice_hours_max])
-}
-
-# METADATA
-# title: security.prefer_on_premise
-# description: Highly confidential data preferably stays on-premise (The Hague, data strategy).
-preferences contains report.preference(rego.metadata.rule(), message) if {
-	threshold := thresholds.preferences.on_premise_preferred_from_confidentiality
-	input.dataset.confidentiality >= threshold
-	not input.site.kind == "on_premise"
-	message := sprintf("confidentiality %v at a site of kind %v", [
-		input.dataset.confidentiality,
-		report.shown(input.site, "kind"),
-	])
 }

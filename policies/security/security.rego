@@ -6,7 +6,8 @@
 #   - input: schema.input
 package security
 
-import data.facts
+import data.facts.dataset
+import data.facts.site
 import data.report
 import data.thresholds
 
@@ -25,37 +26,13 @@ import data.thresholds
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	some level, accepted in thresholds.security.certificates_by_confidentiality[_run_by]
-	level <= input.dataset.confidentiality
-	count(accepted) > 0
-	not _holds_one_of(accepted)
-	message := sprintf("no valid certificate among %v, which confidentiality %v asks for", [
-		concat(", ", [_named(certificate) | some certificate in accepted]),
-		level,
+	missing := {level | some level in site.uncertified_levels; level <= input.dataset.confidentiality}
+	count(missing) > 0
+	message := sprintf("no valid certificate for confidentiality %v; valid here: %v", [
+		concat(", ", [sprintf("%v", [level]) | some level in missing]),
+		concat(", ", site.schemes),
 	])
 }
-
-default _run_by := "external"
-
-_run_by := "municipal" if facts.municipal
-
-_holds_one_of(accepted) if {
-	some wanted in accepted
-	some certificate in facts.certificates
-	certificate.scheme == wanted.scheme
-	_level_suffices(certificate, wanted)
-}
-
-_level_suffices(_, wanted) if not wanted.levels
-
-_level_suffices(certificate, wanted) if certificate.level in wanted.levels
-
-_named(certificate) := certificate.scheme if not certificate.levels
-
-_named(certificate) := sprintf("%s (%s)", [
-	certificate.scheme,
-	concat(" or ", certificate.levels),
-]) if certificate.levels
 
 # METADATA
 # title: security.site_kind_suits_confidentiality
@@ -89,7 +66,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.external
+	site.external
 	input.dataset.confidentiality >= thresholds.security.city_keys_from_confidentiality
 	not input.site.customer_held_keys == true
 	message := sprintf("customer-held keys: %v; confidentiality %v", [
@@ -109,15 +86,9 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	_access_matters
+	dataset.accountable
 	not input.site.audit_logging == true
 	message := sprintf("audit logging: %v", [report.shown(input.site, "audit_logging")])
-}
-
-_access_matters if facts.personal
-
-_access_matters if {
-	input.dataset.confidentiality >= thresholds.security.access_logging_from_confidentiality
 }
 
 # METADATA
@@ -154,16 +125,11 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.availability >= thresholds.security.continuity_from_availability
 	not input.dataset.replicated == true
-	not _continuity_certified
+	count(site.schemes & {scheme | some scheme in thresholds.security.continuity_certificates}) == 0
 	message := sprintf("availability %v, one replica, no valid certificate among %v", [
 		input.dataset.availability,
 		concat(", ", thresholds.security.continuity_certificates),
 	])
-}
-
-_continuity_certified if {
-	some scheme in thresholds.security.continuity_certificates
-	facts.certified(scheme)
 }
 
 # METADATA
@@ -177,7 +143,7 @@ _continuity_certified if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
+	dataset.personal
 	input.site.kind == "public_cloud"
 	not input.dataset.dpia in {"pre_scan", "full"}
 	message := sprintf("DPIA: %v", [report.shown(input.dataset, "dpia")])
@@ -194,8 +160,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.sensitive
-	facts.cloud
+	dataset.sensitive
+	site.cloud
 	not input.dataset.dpia == "full"
 	message := sprintf("DPIA: %v, for %v data", [
 		report.shown(input.dataset, "dpia"),

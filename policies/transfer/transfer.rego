@@ -6,7 +6,8 @@
 #   - input: schema.input
 package transfer
 
-import data.facts
+import data.facts.dataset
+import data.facts.site
 import data.report
 import data.thresholds
 
@@ -23,8 +24,8 @@ import data.thresholds
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
-	_exposed
+	dataset.personal
+	site.exposed
 	input.dataset.confidentiality >= thresholds.transfer.city_keys_from_confidentiality
 	not input.site.customer_held_keys == true
 	message := sprintf("extraterritorial exposure: %v, customer-held keys: %v", [
@@ -46,8 +47,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
-	_exposed
+	dataset.personal
+	site.exposed
 	input.dataset.confidentiality >= thresholds.transfer.exposed_excluded_from_confidentiality
 	message := sprintf("extraterritorial exposure: %v, confidentiality %v", [
 		report.shown(input.site.operator, "extraterritorial_exposure"),
@@ -66,19 +67,14 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	not facts.personal
-	_exposed
+	not dataset.personal
+	site.exposed
 	input.dataset.confidentiality >= thresholds.transfer.non_personal_shield_from_confidentiality
 	not input.site.customer_held_keys == true
 	message := sprintf("extraterritorial exposure: %v, customer-held keys: %v", [
 		report.shown(input.site.operator, "extraterritorial_exposure"),
 		report.shown(input.site, "customer_held_keys"),
 	])
-}
-
-_exposed if {
-	facts.external
-	not facts.unexposed
 }
 
 # METADATA
@@ -94,9 +90,9 @@ _exposed if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
-	facts.external
-	not facts.safe(input.site.operator.country)
+	dataset.personal
+	site.external
+	not site.operator_from_safe_country
 	not "standard_contractual_clauses" in input.site.clauses
 	message := sprintf("the operator is from %v and there are no standard contractual clauses", [
 		report.shown(input.site.operator, "country"),
@@ -116,12 +112,11 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
-	elsewhere := {_worker(role) | some role in facts.roles; not _may_work_from(role)}
-	count(elsewhere) > 0
+	dataset.personal
+	count(dataset.used_from_elsewhere) > 0
 	message := sprintf("%v data is used by %v", [
 		input.dataset.gdpr_category,
-		concat(", ", elsewhere),
+		concat(", ", dataset.used_from_elsewhere),
 	])
 }
 
@@ -138,23 +133,17 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 # custom:
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
-	facts.personal
-	elsewhere := {_worker(role) | some role in input.site.administrators; not _may_work_from(role)}
+	dataset.personal
+	elsewhere := _administered_from_elsewhere[dataset.sensitive]
 	count(elsewhere) > 0
 	message := sprintf("the site is administered by %v", [concat(", ", elsewhere)])
 }
 
-_may_work_from(role) if facts.in_eea(role.country)
-
-_may_work_from(role) if {
-	not facts.sensitive
-	facts.safe(role.country)
+# By whether the data is sensitive.
+_administered_from_elsewhere := {
+	false: site.administered_outside_safe_countries,
+	true: site.administered_outside_eea,
 }
-
-_worker(role) := sprintf("%v (country: %v)", [
-	report.shown(role, "id"),
-	report.shown(role, "country"),
-])
 
 # METADATA
 # title: transfer.pseudonymise_before_access
@@ -162,8 +151,8 @@ _worker(role) := sprintf("%v (country: %v)", [
 #   Hand the operator pseudonymised data only; what ties it to people stays with the city (EDPB
 #   Recommendations 01/2020, Annex 2, use case 2).
 host_obligations contains report.host_obligation(rego.metadata.rule(), "") if {
-	facts.personal
-	_exposed
+	dataset.personal
+	site.exposed
 }
 
 # METADATA
@@ -172,15 +161,15 @@ host_obligations contains report.host_obligation(rego.metadata.rule(), "") if {
 #   Tell the city of any order of a third country to hand data over, and contest it (Data Act,
 #   art. 32; GDPR, art. 48).
 host_obligations contains report.host_obligation(rego.metadata.rule(), "") if {
-	facts.external
-	not facts.public
+	site.external
+	not dataset.public
 }
 
 # METADATA
 # title: transfer.prefer_unexposed_operator
 # description: Operators out of reach of third countries' laws are preferred, for any data.
 preferences contains report.preference(rego.metadata.rule(), message) if {
-	_exposed
+	site.exposed
 	message := sprintf("extraterritorial exposure: %v", [
 		report.shown(input.site.operator, "extraterritorial_exposure"),
 	])

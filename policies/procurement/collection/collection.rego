@@ -1,4 +1,10 @@
-package procurement
+# METADATA
+# description: |
+#   What the contract with a private party says that collects data for the city (Barcelona's
+#   clauses). These rules read the dataset only.
+# schemas:
+#   - input: schema.input
+package procurement.collection
 
 import data.report
 import data.thresholds
