@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,13 +18,14 @@ from models import EligibilityTable, GraphFacts, Problem
 from placement.errors import SolverError
 from placement.optimizer.assignment import add_assignment, add_co_location
 from placement.optimizer.attributes import Flags, Indices
-from placement.optimizer.highs import Ending, load, read_ending
+from placement.optimizer.highs import Ending
 from placement.optimizer.instance import Instance, read_instance
+from placement.optimizer.loaded import Loaded
 from placement.optimizer.model import Model
-from placement.optimizer.prices import add_coupling
 from placement.optimizer.progress import Watch
 from placement.optimizer.segregation import add_segregation
 from placement.optimizer.separation import add_replica_separation, add_separation
+from placement.optimizer.whole import add_coupling
 
 FEW = 12
 """Datasets that a core names one by one; where it takes more, it says `assignment`."""
@@ -41,12 +41,9 @@ class Switchboard:
         self._watch = watch
         instance = read_instance(problem, contracted=False)
         model = _open_model(instance, problem)
-        self._highs = load(model)
-        lp = self._highs.getLp()
-        self._lower, self._upper = np.array(lp.row_lower_), np.array(lp.row_upper_)
-        self._columns = lp.num_col_
+        self._loaded = Loaded(model, watch, integer=True)
         self._x = np.full(model.allowed.shape, -1, dtype=np.intp)
-        self._x[model.units, model.sites] = [v.index for v in model.x]
+        self._x[model.units, model.sites] = self._loaded.x
         rows: dict[str, list[int]] = defaultdict(list)
         for row, name in enumerate(model.row_names):
             rows[name].append(row)
@@ -63,30 +60,20 @@ class Switchboard:
         """Whether the named constraints cannot all hold; none when there was no time to tell."""
         if self._watch.expired:
             return None
-        active = set(names)
-        lower, upper = np.full_like(self._lower, -np.inf), np.full_like(self._upper, np.inf)
-        least, most = np.zeros(self._columns), np.ones(self._columns)
-        for name in active:
+        given = self._loaded.bounds
+        bounds = given.copy()
+        bounds.free(np.arange(len(given.lower)))
+        for name in set(names):
             rows = self._rows.get(name)
             if rows is not None:
-                lower[rows], upper[rows] = self._lower[rows], self._upper[rows]
+                bounds.lower[rows], bounds.upper[rows] = given.lower[rows], given.upper[rows]
             for dataset, sites in self._closed.get(name, ()):
-                most[self._x[dataset][sites]] = 0.0
+                bounds.most[self._x[dataset][sites]] = 0.0
             for dataset, sites in self._forced.get(name, ()):
-                least[self._x[dataset][sites]] = 1.0
-        if (least > most).any():
+                bounds.least[self._x[dataset][sites]] = 1.0
+        if (bounds.least > bounds.most).any():
             return True
-        return self._ask(lower, upper, least, most)
-
-    def _ask(self, lower: Any, upper: Any, least: Any, most: Any) -> bool | None:
-        highs = self._highs
-        highs.clearSolver()
-        rows, columns = np.arange(len(lower)), np.arange(self._columns)
-        highs.changeRowsBounds(len(rows), rows.astype(np.int32), lower, upper)
-        highs.changeColsBounds(len(columns), columns.astype(np.int32), least, most)
-        highs.setOptionValue("time_limit", float(highs.getRunTime() + self._watch.left_s))
-        highs.run()
-        ending = read_ending(highs)
+        ending = self._loaded.solve(bounds, afresh=True)
         return None if ending is Ending.STOPPED else ending is Ending.INFEASIBLE
 
 
@@ -159,7 +146,7 @@ def _open_model(instance: Instance, problem: Problem) -> Model:
     everything = np.ones(instance.allowed.shape, dtype=np.bool_)
     model = Model(_opened(instance, everything), everything)
     add_assignment(model)
-    add_coupling(model, instance.rows)
+    add_coupling(model)
     add_co_location(model, problem)
     add_separation(model)
     add_replica_separation(model)

@@ -41,23 +41,19 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What HiGHS says of a model, in EUR a year and unscaled rows."""
+    """What HiGHS says of an integer programme, in EUR a year."""
 
     ending: Ending
     values: Floats | None
-    """Value of every x variable, in the model's order; none without a feasible point."""
-    objective: float | None
+    """Value of every x variable, in the model's order; none without a plan."""
     bound: float
     """Proven by HiGHS; minus infinity where it has proven nothing."""
-    row_duals: Floats | None
-    """For linear programmes: EUR a year per unit of each row's right-hand side."""
 
 
 @dataclass(frozen=True)
 class Task:
     """What to ask of HiGHS."""
 
-    integer: bool = True
     gap: float = 0.0
     """(objective - bound) / objective at which HiGHS may stop."""
     target: float | None = None
@@ -67,7 +63,7 @@ class Task:
 
 
 def run(model: Model, task: Task, watch: Watch, known_bound: float | None = None) -> Outcome:
-    """Solve a finished model.
+    """Solve a finished model as an integer programme.
 
     `known_bound`, EUR a year, is only for progress reports.
 
@@ -76,36 +72,24 @@ def run(model: Model, task: Task, watch: Watch, known_bound: float | None = None
     SolverError
         Where HiGHS ends in a state that is neither an answer nor a limit.
     """
-    scale = model.cost_scale
-    solver = _InProcess(task, scale, watch, known_bound)
+    solver = InProcess(task, model.cost_scale, watch, known_bound)
     if task.start is not None:
         solver.start = model.x, task.start[model.allowed].astype(np.float64)
     problem = model.finish()
     problem.solve(solver)
-    if solver.interrupted_by is not None:
-        raise solver.interrupted_by
+    solver.raise_interrupt()
     highs = problem.solverModel
     ending = read_ending(highs)
-    feasible = highs.getInfo().primal_solution_status == _FEASIBLE
-    solution = highs.getSolution()
-    bound = -np.inf
-    if task.integer:
-        bound = float(highs.getInfo().mip_dual_bound) / scale
-    elif ending is Ending.OPTIMAL:
-        bound = float(highs.getObjectiveValue()) / scale
-    duals = None
-    if not task.integer and ending is Ending.OPTIMAL:
-        duals = np.array(solution.row_dual) * np.array(model.row_scales) / scale
+    found = highs.getInfo().primal_solution_status == FEASIBLE
+    bound = float(highs.getInfo().mip_dual_bound) / model.cost_scale
     return Outcome(
         ending=ending,
-        values=np.array(solution.col_value)[_indices(model.x)] if feasible else None,
-        objective=float(highs.getObjectiveValue()) / scale if feasible else None,
+        values=np.array(highs.getSolution().col_value)[indices(model.x)] if found else None,
         bound=bound if np.isfinite(bound) else -np.inf,
-        row_duals=duals,
     )
 
 
-_FEASIBLE = 2
+FEASIBLE = 2
 """HiGHS's kSolutionStatusFeasible, which highspy does not export as a value to compare with."""
 
 _ENDINGS = {
@@ -134,23 +118,23 @@ def read_ending(highs: Any) -> Ending:
     return _ENDINGS[status]
 
 
-def load(model: Model) -> Any:
-    """A highspy.Highs that holds a finished model, to be changed and run again and again."""
-    problem = model.finish()
-    solver = _InProcess(Task(), model.cost_scale, Watch(np.inf), None)
-    solver.createAndConfigureSolver(problem)
-    solver.buildSolverModel(problem)
-    return problem.solverModel
-
-
-def _indices(variables: list[Any]) -> Indices:
+def indices(variables: list[Any]) -> Indices:
+    """HiGHS's column of each variable, once the model is loaded."""
     return np.array([variable.index for variable in variables], dtype=np.intp)
 
 
-class _InProcess(pulp.HiGHS):  # type: ignore[misc]  # PuLP publishes no types
+class InProcess(pulp.HiGHS):  # type: ignore[misc]  # PuLP publishes no types
     """PuLP's HiGHS, building the model in one call instead of one a column and a row."""
 
-    def __init__(self, task: Task, scale: float, watch: Watch, known_bound: float | None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        scale: float,
+        watch: Watch,
+        known_bound: float | None = None,
+        *,
+        integer: bool = True,
+    ) -> None:
         self.watch = watch
         self.scale = scale
         self.known_bound = known_bound
@@ -162,7 +146,7 @@ class _InProcess(pulp.HiGHS):  # type: ignore[misc]  # PuLP publishes no types
             options["objective_target"] = task.target * scale
         interrupts = highspy.cb.HighsCallbackType
         super().__init__(
-            mip=task.integer,
+            mip=integer,
             msg=False,
             gapRel=task.gap,
             gapAbs=0.0,
@@ -177,21 +161,28 @@ class _InProcess(pulp.HiGHS):  # type: ignore[misc]  # PuLP publishes no types
             **options,
         )
 
+    def raise_interrupt(self) -> None:
+        """Raise what a callback had to hold back while HiGHS was running."""
+        if self.interrupted_by is not None:
+            raise self.interrupted_by
+
     def buildSolverModel(self, lp: pulp.LpProblem) -> None:  # noqa: N802 (PuLP's name)
+        """PuLP's model as one HiGHS model."""
         variables = lp.variables()
         for index, variable in enumerate(variables):
             variable.index = index
         lp.solverModel.passModel(_matrix(lp, variables, integer=self.mip))
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802
+        """Run, from a start where there is one."""
         if self.start is not None:
             variables, values = self.start
-            lp.solverModel.setSolution(len(values), _indices(variables).astype(np.int32), values)
+            lp.solverModel.setSolution(len(values), indices(variables).astype(np.int32), values)
         lp.solverModel.run()
 
     def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802
         """What PuLP is told; nothing here reads it back (see the module's head)."""
-        found = lp.solverModel.getInfo().primal_solution_status == _FEASIBLE
+        found = lp.solverModel.getInfo().primal_solution_status == FEASIBLE
         proven = lp.solverModel.getModelStatus() == highspy.HighsModelStatus.kOptimal
         if not found:
             return pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound

@@ -57,6 +57,8 @@ class Instance:
     """(U, S) pairs that are open to all members and do not contradict by themselves."""
     forced: Flags
     """(U, S) pairs that a what-if asks for."""
+    fitting: Flags
+    """(U, S) allowed pairs that do not overload a coupling row all by themselves."""
     rows: tuple[CouplingRow, ...]
     flows: tuple[UnitFlow, ...]
     separations: tuple[UnitPair, ...]
@@ -111,6 +113,7 @@ def read_instance(problem: Problem, *, contracted: bool = True) -> Instance:
     allowed = _allowed(of, masks, members, problem.eligibility.segregated_duties)
     allowed[[pair.first for pair in separations if pair.first == pair.second]] = False
     cost = np.nan_to_num(over(separable_costs(of, problem.roles, problem.parameters)))
+    rows = tuple(coupling_rows(of, problem.parameters, over))
     return Instance(
         of=of,
         masks=masks,
@@ -118,8 +121,9 @@ def read_instance(problem: Problem, *, contracted: bool = True) -> Instance:
         replicas=np.array([_replicas(of, datasets) for datasets in members], dtype=np.intp),
         cost=np.where(allowed, cost, 0.0),
         allowed=allowed,
+        fitting=_fitting(allowed, rows),
         forced=over(masks.forced.astype(np.float64)) > 0,
-        rows=tuple(coupling_rows(of, problem.parameters, over)),
+        rows=rows,
         flows=_flows(of, problem, unit_of),
         separations=separations,
         segregations=tuple(
@@ -171,6 +175,14 @@ def _allowed(
             if clash:
                 allowed[unit, column[rule.site]] = False
     return allowed
+
+
+def _fitting(allowed: Flags, rows: Sequence[CouplingRow]) -> Flags:
+    fitting = allowed.copy()
+    for row in rows:
+        if row.weights.min(initial=0.0) >= 0.0:
+            fitting[:, row.sites] &= row.weights <= row.rhs
+    return fitting
 
 
 def _separations(of: Attributes, problem: Problem, unit_of: Indices) -> tuple[UnitPair, ...]:

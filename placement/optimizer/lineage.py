@@ -18,19 +18,21 @@ def is_simple(instance: Instance, flow: UnitFlow) -> bool:
     return bool(instance.replicas[flow.source] == 1 and instance.replicas[flow.derived] == 1)
 
 
-def add_lineage(model: Model, *, simple_only: bool = False) -> list[tuple[int, int, int]]:
-    """Variables and costs of all flows; (row, flow, site) of the rows of simple ones.
+def add_simple_lineage(model: Model) -> list[tuple[int, int, int]]:
+    """Variables, rows and costs of simple flows; (row, flow, site) of every row."""
+    return [
+        (row, number, site)
+        for number, flow in enumerate(model.instance.flows)
+        if is_simple(model.instance, flow)
+        for row, site in _add_simple(model, number, flow)
+    ]
 
-    `simple_only` leaves out flows with replicas, which costs nothing in validity: the model is
-    then a relaxation.
-    """
-    rows = []
+
+def add_replicated_lineage(model: Model) -> None:
+    """Variables, rows and costs of flows with replicas at either end."""
     for number, flow in enumerate(model.instance.flows):
-        if is_simple(model.instance, flow):
-            rows += [(row, number, site) for row, site in _add_simple(model, number, flow)]
-        elif not simple_only:
+        if not is_simple(model.instance, flow):
             _add_transport(model, number, flow)
-    return rows
 
 
 def _add_simple(model: Model, number: int, flow: UnitFlow) -> list[tuple[int, int]]:

@@ -16,20 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-import pulp
 
 from placement.errors import SolverError
-from placement.optimizer.assignment import add_assignment
 from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.exact import ExactCheck, Overload
 from placement.optimizer.highs import Ending, Outcome, Task, run
 from placement.optimizer.instance import Instance
-from placement.optimizer.lineage import add_lineage, lineage_cost
+from placement.optimizer.lineage import lineage_cost
 from placement.optimizer.model import Model
-from placement.optimizer.prices import Relaxed, add_coupling
 from placement.optimizer.progress import Watch, gap_between
-from placement.optimizer.segregation import add_segregation
-from placement.optimizer.separation import add_replica_separation, add_separation
+from placement.optimizer.relaxation import Relaxed
+from placement.optimizer.whole import whole_model
 
 SMALL = 4_000
 """Pairs up to which the whole problem is solved at once."""
@@ -156,10 +153,10 @@ class Search:
     def _worthwhile(self) -> Flags:
         """Pairs that could stand in a plan cheaper than the best so far, (U, S)."""
         if self.chosen is None:
-            return self.instance.allowed
+            return self.instance.fitting
         room = self.objective - self.relaxed.bound
         kept: Flags = margins(self.instance, self.relaxed.reduced) <= room * (1 + EXACT)
-        return (kept & self.instance.allowed) | self.chosen
+        return (kept & self.instance.fitting) | self.chosen
 
     def _attempt(
         self,
@@ -173,7 +170,7 @@ class Search:
         watch = self.watch.within(limit_s)
         while True:
             with self.tally.building():
-                model = whole_model(self.instance, allowed, self.covers)
+                model = whole_model(self.instance, allowed, self.covers).model
             self.tally.count(model)
             began = time.monotonic()
             outcome = run(model, task, watch, known_bound)
@@ -198,33 +195,6 @@ class Search:
         return True
 
 
-def whole_model(instance: Instance, allowed: Flags, covers: list[Overload]) -> Model:
-    """Every constraint and cost of the problem over the allowed pairs, (U, S)."""
-    model = Model(instance, allowed)
-    model.charge_separable()
-    add_assignment(model)
-    add_coupling(model, instance.rows)
-    add_separation(model)
-    add_replica_separation(model)
-    add_segregation(model)
-    add_lineage(model)
-    _add_covers(model, covers)
-    return model
-
-
-def _add_covers(model: Model, covers: list[Overload]) -> None:
-    """sum_{(u, s) in K} x_us <= |K| - 1 for placements K that overload a row together."""
-    of = model.instance.of
-    units = {of.datasets[members[0]].id: u for u, members in enumerate(model.instance.members)}
-    sites = {site.id: s for s, site in enumerate(of.sites)}
-    for cover in covers:
-        pairs = [(units[dataset], sites[site]) for dataset, site in cover.cover]
-        rows = [(dict(model.row_of(u)), s) for u, s in pairs]
-        terms = [(row[s], 1.0) for row, s in rows if s in row]
-        if len(terms) == len(pairs):
-            model.add(cover.name, terms, pulp.LpConstraintLE, float(len(pairs) - 1))
-
-
 def plan_cost(instance: Instance, chosen: Flags) -> float:
     """Objective of chosen pairs, (U, S), EUR a year."""
     return float(instance.cost[chosen].sum()) + lineage_cost(instance, chosen)
@@ -246,7 +216,7 @@ def near_ties(instance: Instance, relaxed: Relaxed, count: int) -> Flags:
     Four fifths of them by margin per GB, which repairs loads most cheaply, one fifth by margin.
     Units with relations that prices do not see keep their four best sites.
     """
-    margin = np.where(instance.allowed, margins(instance, relaxed.reduced), np.inf)
+    margin = np.where(instance.fitting, margins(instance, relaxed.reduced), np.inf)
     kept: Flags = (relaxed.support > EXACT) | (margin <= 0.0)
     volume = np.zeros(instance.units)
     for unit, datasets in enumerate(instance.members):
@@ -259,7 +229,7 @@ def near_ties(instance: Instance, relaxed: Relaxed, count: int) -> Flags:
     related = _related(instance)
     near = np.argsort(margin[related], axis=1, kind="stable")[:, :4]
     kept[related[:, None], near] = True
-    return (kept | instance.forced) & instance.allowed
+    return (kept | instance.forced) & instance.fitting
 
 
 def _related(instance: Instance) -> Indices:

@@ -12,9 +12,11 @@ from placement.optimizer.core import alone, find_core
 from placement.optimizer.exact import ExactCheck
 from placement.optimizer.highs import Ending
 from placement.optimizer.instance import Instance, read_instance
-from placement.optimizer.prices import Relaxed, published, relaxation, solve_relaxation
+from placement.optimizer.prices import published
 from placement.optimizer.progress import Progress, Watch
+from placement.optimizer.relaxation import Relaxed, solve_relaxation
 from placement.optimizer.search import Search, Tally
+from placement.optimizer.whole import whole_model
 
 
 def solve(
@@ -77,10 +79,10 @@ def solve(
 def _relax(instance: Instance, watch: Watch, tally: Tally) -> tuple[Ending, Relaxed | None]:
     watch.enter("prices")
     with tally.building():
-        built = relaxation(instance)
-    tally.count(built[0])
+        whole = whole_model(instance, instance.allowed, [])
+    tally.count(whole.model)
     began = time.monotonic()
-    ending, relaxed = solve_relaxation(built, watch)
+    ending, relaxed = solve_relaxation(whole, watch)
     tally.solve_s += time.monotonic() - began
     return ending, relaxed
 

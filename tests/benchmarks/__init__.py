@@ -1,0 +1,1 @@
+"""How long decisions take. Run with `python -m tests.benchmarks`."""
