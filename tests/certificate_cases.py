@@ -89,6 +89,16 @@ def closed_never(question: PolicyInput) -> Verdict:
     return builders.ELIGIBLE
 
 
+def closed_at(*names: str) -> Callable[[PolicyInput], Verdict]:
+    """Everything may rest everywhere; at these sites on closed stacks."""
+
+    def answer(question: PolicyInput) -> Verdict:
+        closed = question.site.id in names
+        return Verdict(violations=(), host_obligations=(), preferences=(), closed_stack=closed)
+
+    return answer
+
+
 def ask_segregated(
     site: PolicySite, duties: Sequence[str], as_of: date
 ) -> frozenset[tuple[str, str]]:

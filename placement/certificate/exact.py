@@ -72,7 +72,8 @@ def relative_gap(objective: Fraction | Decimal, bound: Fraction | Decimal) -> De
     if objective == 0:
         return Decimal(0)
     ratio = (Fraction(objective) - Fraction(bound)) / Fraction(objective)
-    return Decimal(max(0, math.ceil(ratio * 10**9))).scaleb(-9)
+    billionths = math.ceil(ratio * 10**9)
+    return Decimal(billionths).scaleb(-9) if billionths > 0 else Decimal(0)
 
 
 def stated_bound(

@@ -20,7 +20,7 @@ from models import (
 )
 from placement.certificate import Claims, certify
 from tests import builders
-from tests.certificate_cases import TRANSFER, Case, failures, judge, town
+from tests.certificate_cases import TRANSFER, Case, closed_at, failures, judge, town
 
 
 def two_sites(**parameters) -> Case:
@@ -242,14 +242,6 @@ def test_exit_budget_counts_egress_paid_time_and_rework_outside_the_city():
     )
     closed = failures(case.but(ask=closed_at("north")))
     assert closed["exit_budget"] == ("exit_budget: 5009 EUR, at most 9 allowed",)
-
-
-def closed_at(*names: str):
-    def answer(question: PolicyInput) -> Verdict:
-        closed = question.site.id in names
-        return Verdict(violations=(), host_obligations=(), preferences=(), closed_stack=closed)
-
-    return answer
 
 
 def test_closed_stacks_over_and_exactly_at_their_share():

@@ -1,0 +1,177 @@
+"""The price bound worked out by hand, term by term."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from models import CoLocated, DerivedFrom, FlowPrice, Level, Parameters, RowPrice
+from placement.certificate import Certified
+from tests import builders
+from tests.certificate_cases import Case, closed_at, closed_never, judge
+
+
+def case(*datasets, relations=(), **parameters) -> Case:
+    """Sites at EUR 12, 24 and 36 a year for 100 GB; `large` and `larger` are of "nord"."""
+    free = {"handling_price_eur_per_dataset_month": 0}
+    north = {**free, "operator": "nord"}
+    datasets = datasets or (data("a"),)
+    return Case(
+        catalog=builders.catalog(*datasets, relations=relations),
+        register=builders.register(
+            builders.site("small", object_price_eur_per_gb_month=Decimal("0.01"), **free),
+            builders.site("large", object_price_eur_per_gb_month=Decimal("0.02"), **north),
+            builders.site("larger", object_price_eur_per_gb_month=Decimal("0.03"), **north),
+        ),
+        parameters=Parameters(
+            as_of=builders.AS_OF,
+            operator_volume_share_max=1,
+            operator_critical_share_max=1,
+            alternatives_min=0,
+            **parameters,
+        ),
+        placements={d.id: ("small",) for d in datasets},
+        ask=closed_never,
+    )
+
+
+def data(name: str, **changes):
+    return builders.dataset(name, **{"volume_gb": 100, "monthly_egress_gb": 0, **changes})
+
+
+def bound(given: Case, **prices: str) -> Fraction:
+    named = {name.replace("__", "[") + "]" * ("__" in name): p for name, p in prices.items()}
+    rows = tuple(RowPrice(row=row, price=Decimal(price)) for row, price in named.items())
+    return priced(given.but(prices=rows)).price_bound
+
+
+def priced(given: Case) -> Certified:
+    answer = judge(given)
+    assert all(c.holds for c in answer.certificate.checks if c.name == "prices")
+    return answer
+
+
+def test_without_prices_each_dataset_rests_at_its_cheapest_site():
+    assert bound(case()) == 12
+    assert bound(case(data("a"), data("b", volume_gb=50))) == 18
+
+
+def test_replicas_rest_at_as_many_cheapest_sites():
+    assert bound(case(data("a", replicas=2))) == 12 + 24
+
+
+def test_a_group_rests_where_all_of_it_is_cheapest():
+    # b moves away from small at EUR (100 x 0.02 + 250) / 5 = 50.4; together 12 + 62.4 or 24 + 24
+    pair = (data("a"), data("b", current_site="large"))
+    assert bound(case(*pair)) == 12 + 24
+    together = case(*pair, relations=(CoLocated(members=("a", "b")),))
+    assert bound(together) == 24 + 24
+
+
+def test_capacity_is_paid_for_a_gigabyte():
+    # min(12 + 100 p, 24) - 10,000 p
+    assert bound(case(), capacity__small="0.05") == 12 + 5 - 500
+    assert bound(case(), capacity__small="0.5") == 24 - 5000
+
+
+def test_concentration_is_paid_at_every_site_of_the_operator():
+    dear = case().but(placements={"a": ("large",)})
+    # at small 12, at large 24 + 100 p, at larger 36 + 100 p; the limit is the share of 100 GB
+    assert bound(dear, concentration_volume__nord="1") == 12 - 100
+    half = dear.limited(operator_volume_share_max=Decimal("0.5"))
+    assert bound(half, concentration_volume__nord="1") == 12 - 50
+
+
+def test_critical_concentration_is_paid_for_a_placement():
+    vital = case(data("a", availability=Level.HIGH), critical_level=Level.HIGH)
+    assert bound(vital, concentration_critical__nord="7") == 12 - 7
+    no_small = vital.but(ask=closed_never).moved(a="large")
+    sites = [
+        s.model_copy(update={"object_price_eur_per_gb_month": None}) if s.id == "small" else s
+        for s in no_small.register.sites
+    ]
+    forced = no_small.but(register=builders.register(*sites))
+    assert bound(forced, concentration_critical__nord="7") == 24 + 7 - 7
+
+
+def test_closed_stacks_are_paid_for_a_gigabyte():
+    shut = case().but(ask=closed_at("small"))
+    assert bound(shut, closed_stack="0.05") == 12 + 5 - Fraction("1.5")
+    assert bound(shut, closed_stack="1") == 24 - 30
+
+
+def test_the_exit_budget_is_paid_for_an_euro():
+    # leaving large costs 100 GB x 0.02 EUR x 60/30 months = 4 EUR; leaving the city's nothing
+    only_north = case(exit_budget_eur=Decimal(10)).moved(a="large")
+    sites = [
+        s.model_copy(update={"object_price_eur_per_gb_month": None}) if s.id == "small" else s
+        for s in only_north.register.sites
+    ]
+    forced = only_north.but(register=builders.register(*sites))
+    assert bound(forced, exit_budget="0.5") == 24 + 2 - 5
+    # larger: 36 EUR a year, 6 EUR to leave
+    assert bound(forced, exit_budget="100") == 24 + 400 - 1000
+
+
+def test_staying_is_rewarded_with_the_price_of_a_move():
+    # at large 24 - p, at small 12 + 50.4; plus p times (1 with a current site - 0 moves)
+    staying = case(data("a", current_site="large"), moves_max=0).moved(a="large")
+    assert bound(staying) == 24
+    assert bound(staying, moves="5") == 24 - 5 + 5
+    assert bound(staying.limited(moves_max=1), moves="5") == 24 - 5
+
+
+def flowing(price: str, site: str = "large", **datasets) -> Case:
+    relation = DerivedFrom(derived="b", source="a", monthly_transfer_gb=1)
+    given = case(data("a", **datasets), data("b", volume_gb=300, **datasets), relations=(relation,))
+    sites = [
+        s.model_copy(update={"egress_price_eur_per_gb": Decimal(1)}) for s in given.register.sites
+    ]
+    flow_price = FlowPrice(source="a", derived="b", site=site, price=Decimal(price))
+    return given.but(register=builders.register(*sites), flow_prices=(flow_price,))
+
+
+def reading_away(given: Case) -> Fraction:
+    """The readers work nowhere near: 10 GB a month at EUR 1 for each dataset, anywhere."""
+    return Fraction(2 * 12 * 10)
+
+
+@pytest.mark.parametrize(
+    ("site", "price", "eur"),
+    [
+        ("small", "0", 12 + 36),
+        ("small", "12", (12 + 12) + (36 - 12)),  # both stay: the source pays what b is granted
+        ("large", "12", 12 + 36),  # b: small 36, large 72 - 12; a: small 12, large 24 + 12
+    ],
+)
+def test_a_flow_price_is_paid_by_the_source_and_granted_to_what_derives(site, price, eur):
+    given = flowing(price, site)
+    assert priced(given).price_bound == eur + reading_away(given)
+
+
+def test_a_flow_price_is_granted_at_every_site_of_the_operator():
+    given = flowing("12", "larger")
+    sites = [
+        s.model_copy(update={"object_price_eur_per_gb_month": Decimal(price)})
+        for s, price in zip(given.register.sites, ("0.02", "0.02", "0.02"), strict=True)
+    ]
+    # b costs 72 anywhere, and 72 - 12 with nord, at large as at larger; a costs 24 at large
+    answer = priced(given.but(register=builders.register(*sites)))
+    assert answer.price_bound == 24 + 60 + reading_away(given)
+
+
+def test_the_stated_bound_is_rounded_down_and_its_gap_up():
+    # 12 / 7 a year: 1.714285...
+    given = case(data("a", current_site="large", volume_gb=0)).limited(
+        amortisation_years=7, migration_eur_per_dataset=12, moves_max=None
+    )
+    free = [
+        s.model_copy(update={"object_price_eur_per_gb_month": None}) if s.id != "small" else s
+        for s in given.register.sites
+    ]
+    answer = priced(given.but(register=builders.register(*free)))
+    assert answer.price_bound == answer.objective == Fraction(12, 7)
+    assert answer.certificate.price_bound_eur == Decimal("1.71")
+    assert answer.certificate.price_gap == 0
