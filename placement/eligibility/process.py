@@ -31,7 +31,7 @@ from placement.errors import PolicyEngineError
 
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.01
-_STDERR_CHARACTERS = 1500
+_OUTPUT_CHARACTERS = 1500
 
 _GUARD = 'read -r _; kill -9 "$1" 2>/dev/null; rm -rf -- "$2"'
 
@@ -70,8 +70,8 @@ class OpaProcess:
                 undo.callback(shutil.rmtree, folder, ignore_errors=True)
                 bundle.write(folder / "policies")
                 _write_authz(folder / "authz", token)
-                self._stderr: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
-                self._child = _start_opa(binary, folder, self._stderr)
+                self._output: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
+                self._child = _start_opa(binary, folder, self._output)
                 undo.callback(_kill, self._child)
                 self._guard = _start_guard(self._child.pid, folder)
                 undo.callback(_kill, self._guard)
@@ -95,7 +95,7 @@ class OpaProcess:
         return self._child.returncode is not None
 
     def last_words(self) -> str:
-        """How OPA ended and the end of what it wrote to stderr, on one line."""
+        """How OPA ended and the end of what it printed, on one line."""
         code = self._child.returncode
         if code is None:
             how = "OPA is running"
@@ -103,9 +103,11 @@ class OpaProcess:
             how = f"OPA was killed by {signal.Signals(-code).name}"
         else:
             how = f"OPA ended with exit code {code}"
-        self._stderr.seek(0)
-        text = self._stderr.read().decode("utf-8", errors="replace")[-_STDERR_CHARACTERS:]
-        said = " ".join(text.split())
+        self._output.seek(0)
+        text = self._output.read().decode("utf-8", errors="replace")
+        # OPA warns, as JSON, about things such as running as root: never why it ended.
+        lines = [line for line in text.splitlines() if '"level":"warning"' not in line]
+        said = " ".join(" ".join(lines).split())[-_OUTPUT_CHARACTERS:]
         return f"{how}: {said}" if said else how
 
     def stop(self) -> None:
@@ -114,7 +116,7 @@ class OpaProcess:
         self._child.kill()
         _kill(self._guard)
         self._child.wait()
-        self._stderr.close()
+        self._output.close()
 
     def _listening_port(self) -> int:
         end = time.monotonic() + _START_SECONDS
@@ -128,7 +130,7 @@ class OpaProcess:
         raise PolicyEngineError(f"OPA did not start within {_START_SECONDS:.0f} s")
 
 
-def _start_opa(binary: Path, folder: Path, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start_opa(binary: Path, folder: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
     arguments = [
         *(str(binary), "run", "--server"),
         *("--addr", "127.0.0.1:0"),
@@ -143,8 +145,8 @@ def _start_opa(binary: Path, folder: Path, stderr: IO[bytes]) -> subprocess.Pope
         cwd=folder,
         env={},  # `opa.runtime().env` and proxies
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
+        stdout=output,  # bundle errors go there
+        stderr=output,
         start_new_session=True,  # Ctrl-C is ours to handle
     )
 
