@@ -10,9 +10,9 @@ from models import EligibilityReport, Verdict
 from placement.cli.options import Format
 from placement.cli.page import Column, Page
 from placement.cli.text import count, listed, whole
-from placement.cli.views.classes import RAISED, class_text
+from placement.cli.views.classes import DERIVED, DERIVED_MEANS, class_text
 from placement.cli.views.machine import as_csv, as_json
-from placement.cli.views.violations import say_reasons
+from placement.cli.views.violations import obligations_in, say_obligations, say_reasons
 
 # A matrix is readable as long as a row of it is one glance.
 WIDEST_MATRIX = 60
@@ -33,13 +33,14 @@ def _page(report: EligibilityReport) -> bytes:
     datasets, sites = count(len(table.datasets), "dataset"), count(len(table.sites), "site")
     page.say(f"{report.catalog.municipality}: {datasets}, {sites}, judged as of {table.as_of}")
     _say_matrix(page, report)
-    _say_obligations(page, report)
+    _say_exclusions(page, report)
     if not report.unplaceable:
         page.heading("Every dataset has an eligible site.")
-    obligations = {obligation.code: obligation for obligation in table.obligations}
     for unplaceable in report.unplaceable:
         page.heading(f"{unplaceable.dataset} cannot be placed")
-        say_reasons(page, unplaceable.reasons, obligations)
+        say_reasons(page, unplaceable.reasons)
+    reasons = [reason for item in report.unplaceable for reason in item.reasons]
+    say_obligations(page, obligations_in(reasons, table.obligations))
     return page.content()
 
 
@@ -57,10 +58,10 @@ def _say_matrix(page: Page, report: EligibilityReport) -> None:
         rows.append([*row, marks] if matrix else row)
     page.table([*columns, Column("Sites", figures=True)] if matrix else columns, rows)
     if any(effective.reasons for effective in report.facts.effective):
-        page.say(f"{RAISED} raised above what the catalogue declares", style="dim", indent=2)
+        page.say(f"{DERIVED} {DERIVED_MEANS}", style="dim", indent=2)
 
 
-def _say_obligations(page: Page, report: EligibilityReport) -> None:
+def _say_exclusions(page: Page, report: EligibilityReport) -> None:
     pairs: dict[str, int] = defaultdict(int)
     datasets: dict[str, set[int]] = defaultdict(set)
     sites: dict[str, set[int]] = defaultdict(set)

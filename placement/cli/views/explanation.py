@@ -10,7 +10,7 @@ from placement.cli.page import INDENT, Page
 from placement.cli.text import eur, listed
 from placement.cli.views.classes import class_text
 from placement.cli.views.machine import as_csv, as_json
-from placement.cli.views.violations import source_texts
+from placement.cli.views.violations import say_obligations, source_texts
 
 
 def render(explanation: Explanation, form: Format) -> bytes:
@@ -41,6 +41,8 @@ def _page(explanation: Explanation) -> bytes:
     for answer in explanation.why_not:
         page.say(f"{answer.site}: {verdict(answer)}", indent=INDENT)
         page.items(_details(answer), indent=2 * INDENT)
+    failed = (item.obligation for answer in explanation.why_not for item in answer.violations)
+    say_obligations(page, failed)
     return page.content()
 
 
@@ -62,8 +64,7 @@ def verdict(answer: WhyNot) -> str:
 
 def _details(answer: WhyNot) -> Iterable[str]:
     for violation in answer.violations:
-        obligation = violation.obligation
-        yield f"{obligation.code}: {violation.message} [{source_texts(obligation.sources)}]"
+        yield f"{violation.obligation.code}: {violation.message}"
 
 
 def _class_reasons(effective: EffectiveClass) -> Iterable[str]:

@@ -7,7 +7,7 @@ from placement.cli.options import Format
 from placement.cli.page import Page
 from placement.cli.text import count
 from placement.cli.views.machine import as_csv, as_json
-from placement.cli.views.violations import say_reasons
+from placement.cli.views.violations import say_obligations, say_reasons
 
 
 def render(answer: NoEligibleSite | Infeasible, form: Format) -> bytes:
@@ -23,10 +23,10 @@ def _no_site_page(answer: NoEligibleSite) -> bytes:
     page = Page()
     number = count(len(answer.datasets), "dataset")
     page.say(f"No plan: {number} cannot be placed. Nothing was written.", style="bold red")
-    obligations = {obligation.code: obligation for obligation in answer.obligations}
     for unplaceable in answer.datasets:
         page.heading(unplaceable.dataset)
-        say_reasons(page, unplaceable.reasons, obligations)
+        say_reasons(page, unplaceable.reasons)
+    say_obligations(page, answer.obligations)
     return page.content()
 
 

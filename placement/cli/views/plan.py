@@ -11,7 +11,7 @@ from placement.cli.options import Format
 from placement.cli.page import Column, Page
 from placement.cli.text import count, eur, listed, percent, whole
 from placement.cli.views.certificate import summary
-from placement.cli.views.classes import RAISED, class_text
+from placement.cli.views.classes import DERIVED, DERIVED_MEANS, class_text
 from placement.cli.views.machine import as_csv
 from placement.cli.views.tally import (
     host_obligations,
@@ -171,7 +171,7 @@ def _say_placements(page: Page, plan: Plan) -> None:
         more = f"{hidden:,} more: pipe the answer into a pager, or ask for --format csv"
         page.say(more, style="yellow", indent=2)
     if any(item.reasons for item in plan.effective):
-        page.say(f"{RAISED} raised above what the catalogue declares", style="dim", indent=2)
+        page.say(f"{DERIVED} {DERIVED_MEANS}", style="dim", indent=2)
 
 
 def _say_warnings(page: Page, plan: Plan) -> None:

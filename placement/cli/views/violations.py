@@ -15,9 +15,7 @@ def source_texts(sources: Sequence[Source]) -> str:
     return "; ".join(f"{source.description} ({source.ref})" for source in sources)
 
 
-def say_reasons(
-    page: Page, reasons: Sequence[SiteVerdict], obligations: Mapping[str, Obligation]
-) -> None:
+def say_reasons(page: Page, reasons: Sequence[SiteVerdict]) -> None:
     """Print why none of these sites will do, the most common reason first."""
     eligible = [reason.site for reason in reasons if not reason.violations]
     denied = [reason for reason in reasons if reason.violations]
@@ -31,13 +29,27 @@ def say_reasons(
         sites = {site for names in sites_by_message.values() for site in names}
         number = count(len(sites), "site")
         page.items([f"{code}: {f'all {number}' if len(sites) == len(reasons) else number}"])
-        obligation = obligations.get(code)
-        if obligation:
-            page.say(obligation.text, indent=3 * INDENT)
-            page.say(source_texts(obligation.sources), style="dim", indent=3 * INDENT)
         for message, names in sites_by_message.items():
             where = "" if len(names) == len(reasons) > 1 else f"{listed(names)}: "
             page.say(f"{where}{message}", indent=3 * INDENT)
+
+
+def say_obligations(page: Page, obligations: Iterable[Obligation]) -> None:
+    """Print what each obligation named above asks for, and where it comes from: once for all."""
+    named = {obligation.code: obligation for obligation in obligations}
+    if named:
+        page.heading("What these obligations ask, and where they come from")
+    for code in sorted(named):
+        page.items([f"{code} ({named[code].severity.value}): {named[code].text}"])
+        page.items((source_texts([source]) for source in named[code].sources), indent=3 * INDENT)
+
+
+def obligations_in(
+    reasons: Iterable[SiteVerdict], obligations: Iterable[Obligation]
+) -> list[Obligation]:
+    """Those of the obligations that the reasons name."""
+    codes = {violation.obligation for reason in reasons for violation in reason.violations}
+    return [obligation for obligation in obligations if obligation.code in codes]
 
 
 def _by_obligation(
