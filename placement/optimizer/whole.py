@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pulp
 
 from placement.optimizer.assignment import add_assignment
 from placement.optimizer.attributes import Flags
+from placement.optimizer.coupling import CouplingRow
 from placement.optimizer.exact import Overload
 from placement.optimizer.instance import Instance
 from placement.optimizer.lineage import add_replicated_lineage, add_simple_lineage
@@ -64,13 +66,35 @@ def add_coupling(model: Model) -> list[int]:
 
 
 def _add_covers(model: Model, covers: list[Overload]) -> None:
-    """sum_{(u, s) in K} x_us <= |K| - 1 for placements K that overload a row together."""
-    of = model.instance.of
-    units = {of.datasets[members[0]].id: u for u, members in enumerate(model.instance.members)}
-    sites = {site.id: s for s, site in enumerate(of.sites)}
+    """Cover inequalities for placements K that overload a row together.
+
+    sum_{(u, s) in E} x_us <= |K| - 1, where E adds to K every pair that weighs at least as much
+    as the heaviest of K, and those at other sites that weigh at least as much as their unit does
+    in K, where it has one replica (extended cover; Balas 1975). Weights of exit_budget are no
+    integers, so that floats cannot compare them exactly: there E is K.
+    """
+    instance = model.instance
+    units = {instance.of.datasets[u[0]].id: k for k, u in enumerate(instance.members)}
+    sites = {site.id: s for s, site in enumerate(instance.of.sites)}
+    rows = {row.name: row for row in instance.rows}
     for cover in covers:
         pairs = [(units[dataset], sites[site]) for dataset, site in cover.cover]
-        rows = [(dict(model.row_of(u)), s) for u, s in pairs]
-        terms = [(row[s], 1.0) for row, s in rows if s in row]
-        if len(terms) == len(pairs):
-            model.add(cover.name, terms, pulp.LpConstraintLE, float(len(pairs) - 1))
+        row = rows[cover.name]
+        chosen = np.zeros(model.allowed.shape, dtype=np.bool_)
+        chosen[tuple(np.transpose(pairs))] = True
+        if row.name != "exit_budget":
+            chosen |= _at_least_as_heavy(instance, row, pairs)
+        x = np.flatnonzero(chosen[model.units, model.sites]).tolist()
+        terms = [(model.x[k], 1.0) for k in x]
+        model.add(cover.name, terms, pulp.LpConstraintLE, float(len(pairs) - 1))
+
+
+def _at_least_as_heavy(instance: Instance, row: CouplingRow, pairs: list[tuple[int, int]]) -> Flags:
+    """(U, S) pairs that may stand for one of `pairs` in a cover of the row."""
+    weight = np.full(instance.allowed.shape, -np.inf)
+    weight[:, row.sites] = row.weights
+    heavy: Flags = weight >= max(weight[pair] for pair in pairs)
+    for unit, site in pairs:
+        if instance.replicas[unit] == 1:
+            heavy[unit] |= weight[unit] >= weight[unit, site]
+    return heavy
