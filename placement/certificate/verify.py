@@ -6,6 +6,7 @@
 | catalog, sites       | the inputs in the file, their digests, and the inputs given              |
 | parameters           | their digest, and the parameters given, if any                           |
 | policies_revision    | the policies' digest given with both places where the plan names it      |
+| obligations          | texts and sources of obligations with those given, if any                |
 | placements           | order, profiles and form of the placements                               |
 | costs                | every cost, to the cent                                                  |
 | proof                | price bound <= dual bound <= objective, the gap of both, the termination |
@@ -13,19 +14,24 @@
 | all those of certify | the plan itself, by the inputs and parameters given                      |
 
 What rests on the digest alone, because nothing here can compute it again: `created_at`, `solver`
-and `versions` (but for OPA's), the sentences of `effective[].reasons`, texts and sources of
-`eligibility.obligations`, prices so close to the stated ones that the price bound is the same to
-the cent, and a dual bound between the price bound and the objective. The last is the solver's
-word; `certificate.price_gap` is what is proven without one. The digest is no signature: it shows
-an edit, it does not show who made it.
+and `versions` (but for OPA's); the sentences of `effective[].reasons`; texts and sources of
+`eligibility.obligations` where nobody gives the true ones; the order of prices and of segregated
+duties; prices that prove the same bound to the cent; and a dual bound between the price bound and
+the objective. The last is the solver's word: its branching and cuts leave no proof that can be
+checked without a solver, so the plan states both bounds, and `certificate.price_gap` is the gap
+that is proven without one. The digest is no signature: it shows that a file was edited since it
+was written, not who wrote it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from models import (
     Catalog,
     Certificate,
     Check,
+    Obligation,
     Parameters,
     Plan,
     SiteRegister,
@@ -53,6 +59,7 @@ def verify_plan(
     *,
     policies_digest: str,
     parameters: Parameters | None = None,
+    obligations: Iterable[Obligation] | None = None,
 ) -> Certificate:
     """Judge a plan file by the raw inputs and policies; every check is made.
 
@@ -67,6 +74,8 @@ def verify_plan(
     parameters : Parameters, optional
         What the plan must have been decided with; without `as_of` the plan's day counts.
         Default: the plan's own, so that their choice is not judged.
+    obligations : iterable of Obligation, optional
+        Texts and sources as the policies state them now. Default: the plan's are not judged.
 
     Raises
     ------
@@ -84,6 +93,7 @@ def verify_plan(
         _sites(plan, register),
         _parameters_check(plan, judged_by),
         _policies_revision(plan, policies_digest),
+        _obligations(plan, obligations),
         stated.placements(plan, certified),
         stated.costs(plan, certified),
         stated.proof(plan, certified),
@@ -159,3 +169,17 @@ def _policies_revision(plan: Plan, policies_digest: str) -> Check:
             f" {plan.eligibility.opa_version}"
         )
     return check("policies_revision", 3, failures)
+
+
+def _obligations(plan: Plan, given: Iterable[Obligation] | None) -> Check:
+    """Verdicts are compared by `eligibility`; this is what the plan tells people about them."""
+    if given is None:
+        return check("obligations", 0, ())
+    true = {obligation.code: obligation for obligation in given}
+    stated_ones = plan.eligibility.obligations
+    failures = [
+        f"{o.code}: text, severity or sources are not those of the policies"
+        for o in stated_ones
+        if o != true.get(o.code)
+    ]
+    return check("obligations", len(stated_ones), failures)

@@ -15,6 +15,7 @@ from models import (
     Level,
     Parameters,
     PolicyInput,
+    Relation,
     RowPrice,
     Separated,
     Verdict,
@@ -72,11 +73,13 @@ def towns(draw: st.DrawFn) -> Case:
     )
 
 
-def _relations(draw, datasets) -> tuple:
+def _relations(draw, datasets) -> tuple[Relation, ...]:
     if len(datasets) < 2:
         return ()
     first, second = datasets[:2]
-    found = [DerivedFrom(derived=second.id, source=first.id, monthly_transfer_gb=draw(money))]
+    found: list[Relation] = [
+        DerivedFrom(derived=second.id, source=first.id, monthly_transfer_gb=draw(money))
+    ]
     if draw(st.booleans()) and first.replicas == second.replicas:
         found.append(CoLocated(members=(first.id, second.id)))
     if len(datasets) > 2:
@@ -93,12 +96,12 @@ def parameters(draw: st.DrawFn) -> Parameters:
         operator_volume_share_max=draw(shares),
         operator_critical_share_max=draw(shares),
         closed_stack_share_max=draw(shares),
-        exit_budget_eur=draw(st.none() | st.integers(0, 3000)),
+        exit_budget_eur=draw(st.none() | st.integers(0, 3000).map(Decimal)),
         moves_max=draw(st.none() | st.integers(0, 3)),
         alternatives_min=draw(st.sampled_from((0, 1, 1, 2))),
         amortisation_years=draw(st.integers(1, 7)),
         migration_eur_per_dataset=draw(money),
-        closed_rework_eur_per_dataset=1000,
+        closed_rework_eur_per_dataset=Decimal(1000),
     )
 
 
@@ -276,7 +279,7 @@ def _sound(case: Case, plan) -> bool:
         if sum(d.volume_gb for d in there) > Fraction(limits.operator_volume_share_max) * volume:
             return False
         share = Fraction(limits.operator_critical_share_max) * critical
-        if sum(d.availability == Level.HIGH for d in there) > max(1, share):
+        if sum(d.availability == Level.HIGH for d in there) > max(Fraction(1), share):
             return False
     closed = sum(d.volume_gb for d, s in pairs if verdicts[d.id, s.id].closed_stack)
     if closed > Fraction(limits.closed_stack_share_max) * volume:

@@ -27,8 +27,8 @@ def case(*datasets, relations=(), **parameters) -> Case:
         ),
         parameters=Parameters(
             as_of=builders.AS_OF,
-            operator_volume_share_max=1,
-            operator_critical_share_max=1,
+            operator_volume_share_max=Decimal(1),
+            operator_critical_share_max=Decimal(1),
             alternatives_min=0,
             **parameters,
         ),
@@ -124,7 +124,7 @@ def test_staying_is_rewarded_with_the_price_of_a_move():
 
 
 def flowing(price: str, site: str = "large", **datasets) -> Case:
-    relation = DerivedFrom(derived="b", source="a", monthly_transfer_gb=1)
+    relation = DerivedFrom(derived="b", source="a", monthly_transfer_gb=Decimal(1))
     given = case(data("a", **datasets), data("b", volume_gb=300, **datasets), relations=(relation,))
     sites = [
         s.model_copy(update={"egress_price_eur_per_gb": Decimal(1)}) for s in given.register.sites

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def derived(*path: str, **changes) -> tuple[DerivedFrom, ...]:
 
 
 def transformed(kind: TransformationKind, *, reviewed: bool) -> Transformation:
-    review = {"reviewed_by": "the board", "reviewed_on": date(2026, 1, 1)} if reviewed else {}
+    review: Any = {"reviewed_by": "the board", "reviewed_on": date(2026, 1, 1)} if reviewed else {}
     return Transformation(kind=kind, method="k-anonymity, k=10", **review)
 
 

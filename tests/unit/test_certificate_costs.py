@@ -119,7 +119,7 @@ def test_lineage_feeds_each_replica_from_the_cheapest_source(source, derived, eu
     catalog = builders.catalog(
         given.catalog.datasets[0],
         builders.dataset("b", replicas=len(derived)),
-        relations=(DerivedFrom(derived="b", source="a", monthly_transfer_gb=4),),
+        relations=(DerivedFrom(derived="b", source="a", monthly_transfer_gb=Decimal(4)),),
     )
     given = given.but(catalog=catalog)
     assert costs(given, "b").lineage == eur

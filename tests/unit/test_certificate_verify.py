@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models import Catalog, GdprCategory, Parameters, Plan, SiteRegister, sha256_of
+from models import Catalog, GdprCategory, Obligation, Parameters, Plan, SiteRegister, sha256_of
 from placement.certificate import plan_digest, verify_plan
 from placement.errors import PolicyEngineError
-from tests.certificate_cases import POLICIES, Case, ask, ask_segregated, release, town
+from tests.certificate_cases import OBLIGATION, POLICIES, Case, ask, ask_segregated, release, town
 
 Document = dict[str, Any]
 PLAN = release(town())
@@ -537,6 +537,28 @@ def test_a_cap_raised_in_the_parameters_is_seen_where_the_true_ones_are_given():
 def test_the_day_and_the_time_limit_may_be_left_open():
     open_day = town().parameters.model_copy(update={"as_of": None, "time_limit_s": 7})
     assert verified(PLAN, parameters=open_day) == {}
+
+
+def with_obligations(plan: Plan, *obligations: Obligation) -> tuple[bool, tuple[str, ...]]:
+    certificate = verify_plan(
+        plan,
+        town().catalog,
+        town().register,
+        ask,
+        ask_segregated,
+        policies_digest=POLICIES,
+        obligations=obligations,
+    )
+    (check,) = (c for c in certificate.checks if c.name == "obligations")
+    return certificate.holds, check.failures
+
+
+def test_an_obligation_told_otherwise_is_seen_where_the_true_ones_are_given():
+    told = (f"{OBLIGATION.code}: text, severity or sources are not those of the policies",)
+    milder = put("eligibility", "obligations", 0, "severity", "municipal")
+    assert with_obligations(PLAN, OBLIGATION) == (True, ())
+    assert with_obligations(redigested(edited(milder)), OBLIGATION) == (False, told)
+    assert with_obligations(PLAN) == (False, told)
 
 
 # --- what rests on the digest alone ------------------------------------------------------------
