@@ -53,7 +53,7 @@ def ask_everything(city: City, ask: Ask, ask_segregated: AskSegregated, as_of: d
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     width = len(city.sites)
-    rows = (answers[start : start + width] for start in range(0, len(answers), max(1, width)))
+    rows = (answers[row * width : (row + 1) * width] for row in range(len(examples)))
     return Verdicts(
         profile_of=profile_of,
         rows=tuple(dict(zip(city.sites, row, strict=True)) for row in rows),

@@ -80,6 +80,20 @@ def test_every_family_and_statement_is_checked():
     ]
 
 
+def test_nothing_to_place_costs_nothing_and_holds():
+    case = two_sites().but(catalog=builders.catalog().model_copy(update={"datasets": ()}))
+    answer = judge(case.but(placements={}))
+    assert answer.certificate.holds
+    assert (answer.objective, answer.price_bound, answer.certificate.price_gap) == (0, 0, 0)
+
+
+def test_without_sites_nothing_is_placed_and_that_is_said():
+    case = two_sites().but(register=builders.register().model_copy(update={"sites": ()}))
+    found = failures(case)
+    assert "a: rests at 0 sites, 1 needed" in found["assignment"]
+    assert "a: 0 sites are allowed, 1 are needed" in found["bound"]
+
+
 def test_one_failure_does_not_hide_another():
     case = two_sites(operator_volume_share_max=Decimal("0.4"), moves_max=0)
     moving = builders.dataset("a", current_site="north")
