@@ -55,16 +55,17 @@ def make_city(datasets: int, seed: int) -> tuple[Catalog, SiteRegister, Paramete
         source=f"generated from seed {seed}",
         datasets=tuple(_dataset(i, rng) for i in range(datasets)),
         roles=(_role("user"), _role("operations")),
-        relations=tuple(_relations(datasets, rng)),
     )
+    relations = tuple(_relations(catalog.datasets, rng))
+    catalog = catalog.model_copy(update={"relations": relations})
     register = _register(sum(d.volume_gb * d.replicas for d in catalog.datasets), rng)
     parameters = Parameters(
         as_of=AS_OF,
         time_limit_s=600,
-        operator_volume_share_max=Decimal("0.22"),
-        operator_critical_share_max=Decimal("0.3"),
+        operator_volume_share_max=Decimal("0.15"),
+        operator_critical_share_max=Decimal("0.15"),
         closed_stack_share_max=Decimal("0.2"),
-        moves_max=datasets // 4,
+        moves_max=datasets // 5,
     )
     return catalog, register, parameters
 
@@ -128,22 +129,23 @@ def _gb(amount: float) -> Decimal:
 
 
 def _relations(
-    datasets: int, rng: np.random.Generator
+    datasets: Sequence[Dataset], rng: np.random.Generator
 ) -> list[DerivedFrom | CoLocated | Separated]:
     """Relations between datasets that are drawn once, so that they cannot contradict."""
-    order = rng.permutation(datasets).tolist()
+    single = [dataset.id for dataset in datasets if dataset.replicas == 1]
+    drawn = iter([single[k] for k in rng.permutation(len(single)).tolist()])
+    counts = {kind: int(len(datasets) * share) for kind, share in RELATED.items()}
     made: list[DerivedFrom | CoLocated | Separated] = []
-    for _ in range(int(datasets * RELATED["separated"] / 2)):
-        made.append(Separated(members=_names(order, 2), level="operator"))
-    for _ in range(int(datasets * RELATED["lineage"] / 2)):
-        source, derived = sorted(_names(order, 2))
+    for _ in range(counts["co_located"] // 3):
+        made.append(CoLocated(members=(next(drawn), next(drawn), next(drawn))))
+    for _ in range(counts["separated"] // 2):
+        made.append(Separated(members=(next(drawn), next(drawn)), level="operator"))
+    for _ in range(counts["lineage"] // 2):
         gb = _gb(rng.lognormal(2.0, 1.5))
-        made.append(DerivedFrom(source=source, derived=derived, monthly_transfer_gb=gb))
+        made.append(
+            DerivedFrom(source=next(drawn), derived=next(drawn), monthly_transfer_gb=gb)
+        )
     return made
-
-
-def _names(order: list[int], count: int) -> tuple[str, ...]:
-    return tuple(f"d{order.pop():07d}" for _ in range(count))
 
 
 OPERATORS: Sequence[tuple[str, str, bool]] = (
