@@ -20,8 +20,8 @@ duties; prices that prove the same bound to the cent; and a dual bound between t
 the objective. The last is the solver's word: its branching and cuts leave no proof that can be
 checked without a solver, so the plan states both bounds, and `certificate.price_gap` is the gap
 that is proven without one. The digest is no signature: it shows that a file was edited since it
-was written, not who wrote it: a file edited and digested again, in which all of the above still holds
-to the cent, states a plan that is as valid as the one before.
+was written, not who wrote it: a file edited and digested again, in which all of the above still
+holds to the cent, states a plan that is as valid as the one before.
 """
 
 from __future__ import annotations
