@@ -94,7 +94,10 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "PLACEMENT_POLICIES": str(POLICIES)}
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PLACEMENT_POLICIES": str(POLICIES),
+    }
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

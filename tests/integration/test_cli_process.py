@@ -19,7 +19,11 @@ PLACEMENT = (sys.executable, "-m", "placement.cli")
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG"))}
-    return kept | {"PYTHONPATH": str(ROOT)} | changes
+    return (
+        kept
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        | changes
+    )
 
 
 def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[bytes]:

@@ -107,7 +107,7 @@ def test_a_table_tells_what_was_decided_what_it_costs_and_how_far_it_is_proven(a
     assert "Price bound 1,230.00" in words
     assert "Price gap 0.3646 %" in words
     assert "all 2 checks hold" in words
-    assert "encrypt with the city's keys (security.own_keys) eucloud (1 dataset)" in words
+    assert "encrypt with the city's keys (security.own_keys) townhall (2), eucloud (1)" in words
     assert "townhall city on premise, NL 2 200 66.7 2.0 734 59.5" in words
     assert "Not used: uscloud" in words
     assert "permits normal BBN2, personal, restricted eucloud, townhall 1,000.01" in words
@@ -125,6 +125,13 @@ def test_a_table_warns_of_synthetic_and_assumed_values(answers):
 def test_a_table_without_synthetic_or_assumed_values_does_not_warn(answers):
     answers("decide", cli_cases.decided())
     assert "Take care" not in run("decide", *CITY).stdout
+
+
+def test_weights_are_not_passed_off_as_money(answers):
+    weighed = cli_cases.costs("1000.00").model_copy(update={"preference": Decimal("234.50")})
+    answers("decide", cli_cases.decided(costs_eur_per_year=weighed))
+    words = " ".join(run("decide", *CITY).stdout.split())
+    assert "EUR 1,000.00 of it is money; EUR 234.50 weighs the preferences" in words
 
 
 def test_a_table_says_when_time_ran_out(answers):

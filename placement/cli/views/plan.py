@@ -57,6 +57,12 @@ def _say_decision(page: Page, plan: Plan) -> None:
         else "within " + percent(plan.gap) + " of the cheapest that any plan can be"
     )
     page.say(f"EUR {eur(plan.objective_eur)} a year, {best}.")
+    wishes = plan.costs_eur_per_year.preference
+    if wishes:
+        page.say(
+            f"EUR {eur(plan.objective_eur - wishes)} of it is money; EUR {eur(wishes)} weighs the "
+            "preferences that are not met."
+        )
     page.say(f"No policy is broken, as judged for {plan.eligibility.as_of}.")
     if plan.termination is Termination.TIME_LIMIT:
         page.say("The time limit ended the search for a cheaper one.", style="yellow")
@@ -112,7 +118,7 @@ def _say_departments(page: Page, plan: Plan) -> None:
 def _say_costs(page: Page, plan: Plan) -> None:
     page.heading("Costs")
     costs = plan.costs_eur_per_year.model_dump()
-    notes = {"migration": "spread over the years", "preference": "weights of wishes, not money"}
+    notes = {"migration": "spread over the years", "preference": "weights, not money"}
     rows = [(name, eur(amount), notes.get(name, "")) for name, amount in costs.items()]
     rows.append(("total", eur(plan.objective_eur), ""))
     page.table((Column("Component"), Column("EUR/year", figures=True), Column("")), rows)
@@ -142,14 +148,15 @@ def _say_duties(page: Page, plan: Plan) -> None:
     duties = host_obligations(plan)
     if not duties:
         return
-    page.heading("What the hosts must do")
+    page.heading("What the hosts must do, and for how many datasets")
     for duty in sorted(duties, key=lambda duty: duty.code):
         page.items([f"{duty.requirement} ({duty.code})"])
-        page.say(_where(duties[duty]), style="dim", indent=4)
-
-
-def _where(datasets_at: Counter[str]) -> str:
-    return listed(f"{site} ({count(number, 'dataset')})" for site, number in datasets_at.items())
+        numbers = (
+            f"{site.id} ({duties[duty][site.id]})"
+            for site in plan.inputs.sites.sites
+            if site.id in duties[duty]
+        )
+        page.say(listed(numbers), style="dim", indent=4)
 
 
 def _say_placements(page: Page, plan: Plan) -> None:
