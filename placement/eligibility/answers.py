@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -22,6 +22,8 @@ from placement.errors import PolicyEngineError, PolicyRevisionMismatch
 
 OLDEST_VERSION = (1, 10)
 """What the strictness of this package was measured against; OPA 2 may answer differently."""
+
+T = TypeVar("T")
 
 
 class _Wire(BaseModel):
@@ -179,39 +181,63 @@ def read_pairs(result: Any) -> list[WirePair]:
         raise _unexpected(error, "result.") from error
 
 
-def as_verdict(wire: WireVerdict) -> Verdict:
-    """The verdict in the words of the models, its lists ordered by code, then message."""
-    violations = [Violation(obligation=v.obligation, message=v.message) for v in wire.violations]
-    hosts = [HostObligation(code=h.code, requirement=h.requirement) for h in wire.host_obligations]
-    preferences = [
-        Preference(code=p.code, message=p.message, penalty_eur_per_year=p.penalty_eur_per_year)
-        for p in wire.preferences
-    ]
-    return Verdict(
-        violations=tuple(sorted(violations, key=lambda v: (v.obligation, v.message))),
-        host_obligations=tuple(sorted(hosts, key=lambda h: (h.code, h.requirement))),
-        preferences=tuple(sorted(preferences, key=lambda p: (p.code, p.message))),
-        closed_stack=wire.closed_stack,
-    )
+class VerdictReader:
+    """Wire verdicts in the words of the models.
 
-
-def obligations_of(verdicts: Iterable[WireVerdict]) -> dict[str, Obligation]:
-    """Every obligation that some verdict names, by code.
-
-    Raises
-    ------
-    PolicyEngineError
-        When one code comes with two texts, severities or lists of sources.
+    Equal parts become one object: most pairs differ in little, and there can be 200,000 of them.
     """
-    first: dict[str, _WireViolation] = {}
-    for verdict in verdicts:
-        for violation in verdict.violations:
-            known = first.setdefault(violation.obligation, violation)
-            if _terms(known) != _terms(violation):
-                raise PolicyEngineError(
-                    f"the policies state the obligation {violation.obligation} in two ways"
-                )
-    return {code: _obligation(violation) for code, violation in first.items()}
+
+    def __init__(self) -> None:
+        self._first: dict[str, _WireViolation] = {}
+        self._shared: dict[Any, Any] = {}
+
+    def read(self, wire: WireVerdict) -> Verdict:
+        """The verdict, its lists ordered by code, then text.
+
+        Raises
+        ------
+        PolicyEngineError
+            When one obligation comes with two texts, severities or lists of sources.
+        pydantic.ValidationError
+            When a code or a penalty is not one that the models accept.
+        """
+        for violation in wire.violations:
+            self._note(violation)
+        violations = [
+            Violation(obligation=v.obligation, message=v.message) for v in wire.violations
+        ]
+        hosts = [
+            HostObligation(code=h.code, requirement=h.requirement) for h in wire.host_obligations
+        ]
+        preferences = [
+            Preference(code=p.code, message=p.message, penalty_eur_per_year=p.penalty_eur_per_year)
+            for p in wire.preferences
+        ]
+        verdict = Verdict(
+            violations=self._sorted(violations, lambda v: (v.obligation, v.message)),
+            host_obligations=self._sorted(hosts, lambda h: (h.code, h.requirement)),
+            preferences=self._sorted(preferences, lambda p: (p.code, p.message)),
+            closed_stack=wire.closed_stack,
+        )
+        return self._share(verdict)
+
+    def obligations(self) -> tuple[Obligation, ...]:
+        """Every obligation that some verdict names, by code."""
+        return tuple(_obligation(self._first[code]) for code in sorted(self._first))
+
+    def _note(self, violation: _WireViolation) -> None:
+        first = self._first.setdefault(violation.obligation, violation)
+        if _terms(first) != _terms(violation):
+            raise PolicyEngineError(
+                f"the policies state the obligation {violation.obligation} in two ways"
+            )
+
+    def _sorted(self, parts: Iterable[T], key: Callable[[T], tuple[str, str]]) -> tuple[T, ...]:
+        return tuple(self._share(part) for part in sorted(parts, key=key))
+
+    def _share(self, part: T) -> T:
+        shared: T = self._shared.setdefault(part, part)
+        return shared
 
 
 def as_segregated(

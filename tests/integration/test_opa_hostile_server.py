@@ -100,6 +100,7 @@ def test_a_silent_server_is_left_at_the_deadline(policies):
 
 def test_one_deadline_holds_over_all_batches_of_an_evaluation(policies, revision, monkeypatch):
     monkeypatch.setattr("placement.eligibility.engine.MAX_PAIRS", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     batch = {"verdicts": [[VERDICT]], "segregated_duties": []}
     whole = http(envelope(batch, revision))
 

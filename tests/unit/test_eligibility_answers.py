@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from models import Severity, Source
 from placement.eligibility.answers import (
+    VerdictReader,
     as_segregated,
-    as_verdict,
     checked_version,
-    obligations_of,
     open_envelope,
     read_batch,
     read_pairs,
@@ -91,15 +90,15 @@ def test_nothing_but_a_whole_verdict_is_a_verdict(anything):
 
 
 def test_eligible_only_by_an_explicit_empty_list():
-    assert as_verdict(read_verdict(EMPTY)).eligible
-    assert not as_verdict(read_verdict(FULL)).eligible
+    assert VerdictReader().read(read_verdict(EMPTY)).eligible
+    assert not VerdictReader().read(read_verdict(FULL)).eligible
 
 
 def test_lists_are_ordered_whatever_the_order_they_come_in():
     more = VIOLATION | {"message": "another"}
     other = VIOLATION | {"obligation": "access.reach"}
-    one = as_verdict(read_verdict(FULL | {"violations": [VIOLATION, more, other]}))
-    two = as_verdict(read_verdict(FULL | {"violations": [other, VIOLATION, more]}))
+    one = VerdictReader().read(read_verdict(FULL | {"violations": [VIOLATION, more, other]}))
+    two = VerdictReader().read(read_verdict(FULL | {"violations": [other, VIOLATION, more]}))
     assert one == two
     assert [v.obligation for v in one.violations] == [
         "access.reach",
@@ -113,12 +112,14 @@ def test_a_penalty_is_a_whole_number_of_euro(penalty):
     document = copy.deepcopy(FULL)
     document["preferences"][0]["penalty_eur_per_year"] = penalty
     with pytest.raises((PolicyEngineError, ValueError)):
-        as_verdict(read_verdict(document))
+        VerdictReader().read(read_verdict(document))
 
 
 def test_obligations_are_told_once_with_their_sources():
-    wires = [read_verdict(FULL), read_verdict(FULL), read_verdict(EMPTY)]
-    (obligation,) = obligations_of(wires).values()
+    reader = VerdictReader()
+    one, two, none = (reader.read(read_verdict(wire)) for wire in (FULL, FULL, EMPTY))
+    assert one is two is not none
+    (obligation,) = reader.obligations()
     assert obligation.code == "residency.stays"
     assert obligation.severity is Severity.MANDATORY
     assert obligation.sources == (Source(description="GDPR", ref="art. 44"),)
@@ -133,9 +134,11 @@ def test_obligations_are_told_once_with_their_sources():
     ],
 )
 def test_an_obligation_that_says_two_things_is_an_error(change):
-    wires = [read_verdict(FULL), read_verdict(FULL | {"violations": [VIOLATION | change]})]
+    reader = VerdictReader()
+    reader.read(read_verdict(FULL))
+    other = read_verdict(FULL | {"violations": [VIOLATION | change]})
     with pytest.raises(PolicyEngineError, match=r"residency\.stays in two ways"):
-        obligations_of(wires)
+        reader.read(other)
 
 
 @pytest.mark.parametrize(
