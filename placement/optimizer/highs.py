@@ -26,6 +26,7 @@ THREADS = 1
 solves nothing. One thread is also what makes runs repeatable."""
 
 SEED = 20_261_001
+BRIEF_NODES = 200
 REPORT_EVERY_S = 0.2
 
 
@@ -36,7 +37,7 @@ class Ending(Enum):
     """Proven, within the gap asked of HiGHS."""
     INFEASIBLE = "infeasible"
     STOPPED = "stopped"
-    """By the time limit, by cancellation, or because the target was reached."""
+    """By a limit, by cancellation, or because the target was reached."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Task:
     """EUR a year: a plan at most this dear is good enough."""
     start: Flags | None = None
     """(U, S) pairs of a plan to start from."""
+    brief: bool = False
+    """Look for good plans rather than for a proof, and give up after some nodes."""
 
 
 def run(model: Model, task: Task, watch: Watch, known_bound: float | None = None) -> Outcome:
@@ -99,6 +102,7 @@ _ENDINGS = {
     highspy.HighsModelStatus.kUnboundedOrInfeasible: Ending.INFEASIBLE,
     highspy.HighsModelStatus.kTimeLimit: Ending.STOPPED,
     highspy.HighsModelStatus.kInterrupt: Ending.STOPPED,
+    highspy.HighsModelStatus.kSolutionLimit: Ending.STOPPED,
     highspy.HighsModelStatus.kObjectiveTarget: Ending.STOPPED,
     highspy.HighsModelStatus.kObjectiveBound: Ending.STOPPED,
 }
@@ -142,6 +146,8 @@ class InProcess(pulp.HiGHS):  # type: ignore[misc]  # PuLP publishes no types
         self.interrupted_by: BaseException | None = None
         self._reported_s = 0.0
         options: dict[str, Any] = {"random_seed": SEED}
+        if task.brief:
+            options |= {"mip_heuristic_effort": 0.5, "mip_max_nodes": BRIEF_NODES}
         if task.target is not None:
             options["objective_target"] = task.target * scale
         interrupts = highspy.cb.HighsCallbackType

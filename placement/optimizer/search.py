@@ -30,8 +30,8 @@ from placement.optimizer.whole import whole_model
 
 SMALL = 4_000
 """Pairs up to which the whole problem is solved at once."""
-NEAR_TIES = 1_500
-"""Pairs that the first polish adds to the relaxation's own; every round doubles them."""
+NEAR_TIES = 500
+"""Pairs that the first polish adds to the relaxation's own; every round triples them."""
 POLISH_SHARE = 0.4
 """Share of the time left that one polish may take."""
 EXACT = 1e-9
@@ -111,25 +111,25 @@ class Search:
         return None if self.chosen is None else self.objective
 
     def _polish(self) -> None:
-        """Near ties only, doubled until the gap is met, nothing is gained, or time is short."""
+        """Near ties only, tripled until the gap is met, nothing is gained, or time is short."""
         near = NEAR_TIES
         while not self.proven and near < self.instance.allowed.sum() / 4:
             before = self.achieved
             allowed = near_ties(self.instance, self.relaxed, near)
-            task = Task(gap=self.gap / 4, target=self._target, start=self._start)
+            task = Task(gap=self.gap / 4, target=self._target, start=self.chosen, brief=True)
             limit_s = POLISH_SHARE * self.watch.left_s
             self._attempt(allowed, task, limit_s=limit_s, known_bound=self.bound)
             stalled = np.isfinite(before) and self.achieved > before / 2
             if stalled or self.watch.expired:
                 return
-            near *= 2
+            near *= 3
 
     def _whole(self) -> None:
         """Every pair that could be in a better plan; HiGHS's bound counts."""
         asked = self.gap
         while not self.proven and not self.watch.expired and asked >= self.gap / 1000:
             allowed = self._worthwhile()
-            task = Task(gap=asked * 0.999, target=self._target, start=self._start)
+            task = Task(gap=asked * 0.999, target=self._target, start=self.chosen)
             outcome = self._attempt(allowed, task)
             self.infeasible = outcome.ending is Ending.INFEASIBLE and self.chosen is None
             if self.infeasible:
@@ -145,10 +145,6 @@ class Search:
     def _target(self) -> float | None:
         """A plan this dear is within the gap of the bound that is known already."""
         return self.bound / (1 - self.gap) if 0 < self.gap < 1 and self.bound > 0 else None
-
-    @property
-    def _start(self) -> Flags | None:
-        return self.chosen
 
     def _worthwhile(self) -> Flags:
         """Pairs that could stand in a plan cheaper than the best so far, (U, S)."""
