@@ -80,9 +80,10 @@ def test_a_scope_at_any_level_restricts_and_becomes_a_reader(amsterdam, real_dat
 def test_grounds_for_non_publication_are_kept(amsterdam, real_data):
     written = _said(real_data, "reasonsNonPublic")
     for dataset in amsterdam.datasets:
-        assert len(dataset.non_publication_grounds) == len(
-            {ground.partition(":")[0] for ground in written[dataset.id]}
-        )
+        codes = {ground.partition(":")[0].replace(" ", ".") for ground in written[dataset.id]}
+        kept = {ground.replace(" ", ".") for ground in dataset.non_publication_grounds}
+        assert codes <= kept
+        assert kept - codes <= ({"5.1.2e"} if codes == {"nader.te.bepalen"} else set())
     undetermined = [
         d.id for d in amsterdam.datasets if "nader te bepalen" in d.non_publication_grounds
     ]

@@ -114,6 +114,7 @@ def test_one_scope_anywhere_restricts_the_dataset_and_becomes_its_reader(city, c
 def test_a_restricted_part_without_a_ground_counts_as_personal(city):
     city.dataset(auth="FP/MDW")
     assert city.only().gdpr_category is GdprCategory.PERSONAL
+    assert city.only().non_publication_grounds == ("5.1.2e",)
     assert city.only().lawful_basis
     assert city.only().dpia is Dpia.PRE_SCAN
 
@@ -141,9 +142,10 @@ def test_a_ground_without_a_scope_restricts_too(city):
 def test_an_undetermined_ground_is_kept_and_visible(city):
     city.dataset(auth="FP/MDW", reasonsNonPublic=["nader te bepalen"])
     catalog = city.catalog()
-    assert catalog.datasets[0].non_publication_grounds == ("nader te bepalen",)
+    assert catalog.datasets[0].non_publication_grounds == ("5.1.2e", "nader te bepalen")
     assert catalog.datasets[0].gdpr_category is GdprCategory.PERSONAL
     assert any('"nader te bepalen" is no article' in line for line in catalog.assumptions)
+    assert any("5.1.2e (private life), until" in line for line in catalog.assumptions)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,10 @@ def test_what_a_dataset_needs_follows_from_what_it_is(city):
         version={"exports": [{"name": "all"}]},
     )
     city.dataset("quiet", version={"enableAPI": False})
+    city.dataset("internal", auth="FP/MDW")
     by_id = {d.id: d for d in city.catalog().datasets}
+    assert by_id["internal"].interfaces == (Interface.POSTGRESQL,)
+    assert by_id["quiet"].interfaces == (Interface.POSTGRESQL, Interface.HTTPS_FILES)
     assert by_id["puntenwolk"].storage is StorageKind.OBJECT
     assert by_id["puntenwolk"].interfaces == (Interface.S3,)
     assert by_id["map"].interfaces == (

@@ -196,6 +196,15 @@ def test_a_provider_of_machines_only_serves_no_role(listing):
     assert Clause.PUBLIC_OWNERSHIP not in site.clauses
 
 
+@pytest.mark.parametrize(("country", "under_eu_law"), [("DE", True), ("US", False)])
+def test_managed_providers_sign_the_tender_but_only_eea_ones_eu_law(listing, country, under_eu_law):
+    listing.terms["acme"]["country"] = country
+    clauses = listing.only().clauses
+    assert Clause.PUBLIC_OWNERSHIP in clauses
+    assert (Clause.EU_LAW_AND_COURTS in clauses) is under_eu_law
+    assert (Clause.STANDARD_CONTRACTUAL_CLAUSES in clauses) is not under_eu_law
+
+
 @pytest.mark.parametrize(
     ("held", "clearance", "seal"),
     [(["C5"], Level.HIGH, 3), (["ISO27001"], Level.NORMAL, 2), ([], Level.OPEN, 1)],

@@ -17,6 +17,10 @@ PERSONAL_GROUNDS = frozenset({"5.1.1d", "5.1.1e", "5.1.2e"})
 GRAVE_GROUNDS = frozenset({"5.1.1a", "5.1.1b", "5.1.2h"})
 """Unity of the Crown, security of the State, security of persons and companies."""
 
+ASSUMED_GROUND = "5.1.2e"
+"""For restricted data whose ground is not determined: the most careful reading is that it
+touches private life."""
+
 _GROUND = re.compile(
     r"\b(5\.\d)[\s.,]*(?:lid\s*)?(\d)?[\s.,]*(?:(?:onder|sub)\s*)?([a-i])?(?=[\s:.,;)]|$)",
     re.IGNORECASE,
@@ -53,7 +57,7 @@ def is_recognised(ground: str) -> bool:
 def gdpr_category(grounds: tuple[str, ...], words: str, *, whole_part: bool) -> GdprCategory:
     """The category of a restricted dataset with these normalised grounds.
 
-    Undetermined or missing grounds count as personal data. Words of art. 9 or 10 raise personal
+    Undetermined grounds count as personal data. Words of art. 9 or 10 raise personal
     data to that category where a whole dataset or table is restricted (`whole_part`); where only
     fields are, the dataset's subject says nothing of them.
     """

@@ -91,7 +91,7 @@ class _Import:
 
     def _dataset(self, raw: SchemaDataset) -> Dataset:
         restricted = self._is_restricted(raw)
-        grounds = self._grounds(raw)
+        grounds = self._grounds(raw, restricted=restricted)
         category = self._category(raw, grounds, restricted=restricted)
         level = woo.confidentiality(category, grounds) if restricted else Level.OPEN
         personal = category is not GdprCategory.NONE
@@ -121,7 +121,7 @@ class _Import:
             monthly_read_gb=volumes.monthly_read_gb,
             monthly_egress_gb=volumes.monthly_egress_gb,
             storage=StorageKind.OBJECT if bulk else StorageKind.BLOCK,
-            interfaces=self._interfaces(raw, bulk=bulk),
+            interfaces=self._interfaces(raw, bulk=bulk, public=not restricted),
             synthetic=synthetic.FIELDS,
         )
 
@@ -137,29 +137,31 @@ class _Import:
             self.assumed.note("access_rights: without auth, restricted is assumed", raw.id)
         return not raw.says_who_may_read or any(part.restricted for part in raw.parts)
 
-    def _grounds(self, raw: SchemaDataset) -> tuple[str, ...]:
+    def _grounds(self, raw: SchemaDataset, *, restricted: bool) -> tuple[str, ...]:
+        """Grounds as stated; where none is an article of the Woo, private life is added."""
         written = [ground for part in raw.parts for ground in part.grounds]
-        grounds = tuple(sorted({woo.normalised(ground) for ground in written}))
-        for ground in grounds:
+        grounds = {woo.normalised(ground) for ground in written}
+        for ground in sorted(grounds):
             if not woo.is_recognised(ground):
                 self.assumed.note(
                     f'non_publication_grounds: "{ground}" is no article of the Woo and is kept '
                     "as it is written; the data counts as personal",
                     raw.id,
                 )
-        return grounds
+        if restricted and not any(map(woo.is_recognised, grounds)):
+            self.assumed.note(
+                f"non_publication_grounds: {woo.ASSUMED_GROUND} (private life), until the city "
+                "determines a ground",
+                raw.id,
+            )
+            grounds.add(woo.ASSUMED_GROUND)
+        return tuple(sorted(grounds))
 
     def _category(
         self, raw: SchemaDataset, grounds: tuple[str, ...], *, restricted: bool
     ) -> GdprCategory:
         if not restricted:
             return GdprCategory.NONE
-        if not grounds:
-            self.assumed.note(
-                "gdpr_category: restricted without a ground for non-publication; the data counts "
-                "as personal",
-                raw.id,
-            )
         whole = not raw.says_who_may_read or any(
             part.restricted and part.level != "field" for part in raw.parts
         )
@@ -237,18 +239,19 @@ class _Import:
         self.assumed.note(f"collected_by: {kind.value}, judged by the creator's name", raw.id)
         return kind
 
-    def _interfaces(self, raw: SchemaDataset, *, bulk: bool) -> tuple[Interface, ...]:
+    def _interfaces(self, raw: SchemaDataset, *, bulk: bool, public: bool) -> tuple[Interface, ...]:
         if bulk:
             self.assumed.note("storage, interfaces: object storage by S3 for bulk files", raw.id)
             return (Interface.S3,)
         self.assumed.note(
             "storage, interfaces: PostgreSQL on block storage, an OGC API for geometry that is "
-            "served, files over HTTPS where there are exports",
+            "served, files over HTTPS for public data and where there are exports",
             raw.id,
         )
         found = [Interface.POSTGRESQL]
         found += [Interface.OGC_API] if raw.has_geometry and raw.served_by_api else []
-        return (*found, Interface.HTTPS_FILES) if raw.has_exports else tuple(found)
+        found += [Interface.HTTPS_FILES] if public or raw.has_exports else []
+        return tuple(found)
 
     # --- roles and relations -------------------------------------------------------------------
 

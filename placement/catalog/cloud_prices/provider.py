@@ -125,6 +125,7 @@ class Provider:
         )
         yield (
             "clauses: those of the GDPR and the Data Act for all, the city's tender clauses for "
-            "managed EEA providers, standard contractual clauses outside the EEA"
+            "managed providers (EU law and courts for those of the EEA only), standard contractual "
+            "clauses outside the EEA"
         )
         yield "prices: as published, value added tax not evened out"

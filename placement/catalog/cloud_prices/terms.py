@@ -49,7 +49,8 @@ _TENDER_CLAUSES = frozenset(
         Clause.EU_LAW_AND_COURTS,
     }
 )
-"""What the city's own tender asks of a managed provider in the EEA."""
+"""What the city's own tender asks of a managed provider; EU law and courts only in the EEA."""
+_EEA_ONLY = frozenset({Clause.EU_LAW_AND_COURTS})
 
 _SELF_RUN = (
     ("PostgreSQL", "PostgreSQL", (Interface.POSTGRESQL, Interface.JDBC)),
@@ -67,8 +68,8 @@ _OPEN_STORAGE = {
 def clauses(country: str, site_country: str, *, managed: bool) -> tuple[Clause, ...]:
     """Clauses of the contract with a provider from `country` for a site in `site_country`."""
     found = _BINDING_CLAUSES | _SWITCHING_CLAUSES
-    if managed and country in EEA:
-        found |= _TENDER_CLAUSES
+    if managed:
+        found |= _TENDER_CLAUSES if country in EEA else _TENDER_CLAUSES - _EEA_ONLY
     if country not in EEA or site_country not in EEA:
         found |= {Clause.STANDARD_CONTRACTUAL_CLAUSES}
     return tuple(clause for clause in Clause if clause in found)
