@@ -26,7 +26,6 @@ NARROWEST = 40
 UNBOUNDED = 4000
 INDENT = 2
 GUTTER = 2
-NARROWEST_CELL = 14
 
 
 @dataclass(frozen=True)
@@ -99,19 +98,23 @@ class Page:
     def _fit(self, columns: Sequence[Column], cells: Sequence[Row]) -> list[int] | None:
         """Width of each column: natural, or with the widest texts narrowed until all fit.
 
-        The first column names what the row is about; a name is never broken.
+        Texts break between words alone: an id is found whole, or the table becomes records.
         """
-        widths = [
-            max(cell_len(text) for text in (column.title, *(row[i] for row in cells)))
-            for i, column in enumerate(columns)
+        texts = [(column.title, *(row[i] for row in cells)) for i, column in enumerate(columns)]
+        widths = [max(map(cell_len, column)) for column in texts]
+        least = [
+            width if columns[i].figures else max(map(_longest_word, texts[i]))
+            for i, width in enumerate(widths)
         ]
-        room = self._console.width - INDENT - GUTTER * (len(columns) - 1)
-        texts = [i for i, column in enumerate(columns) if i and not column.figures]
-        while (excess := sum(widths) - room) > 0:
-            widest = max(texts, key=lambda i: widths[i], default=0)
-            if not widest or widths[widest] <= NARROWEST_CELL:
+        excess = sum(widths) + GUTTER * (len(columns) - 1) + INDENT - self._console.width
+        while excess > 0:
+            slack = [width - minimum for width, minimum in zip(widths, least, strict=True)]
+            widest = max(range(len(columns)), key=lambda i: widths[i] if slack[i] else 0)
+            if not slack[widest]:
                 return None
-            widths[widest] = max(widths[widest] - excess, widths[widest] * 3 // 4, NARROWEST_CELL)
+            step = min(excess, slack[widest], max(widths[widest] // 4, 1))
+            widths[widest] -= step
+            excess -= step
         return widths
 
     def _folded(self, row: Row, widths: Sequence[int]) -> Iterable[Row]:
@@ -123,11 +126,19 @@ class Page:
         return zip(*(lines + [""] * (height - len(lines)) for lines in columns), strict=True)
 
     def _records(self, columns: Sequence[Column], cells: Sequence[Row]) -> None:
+        """Each row's name, and under it what the other columns say."""
         for first, *rest in cells:
             self.say(first, indent=INDENT)
-            for column, cell in zip(columns[1:], rest, strict=True):
-                if cell:
-                    self.say(f"{column.title}: {cell}", indent=2 * INDENT)
+            facts = [
+                f"{column.title}: {cell}" if column.title else cell
+                for column, cell in zip(columns[1:], rest, strict=True)
+                if cell
+            ]
+            self.say("; ".join(facts), indent=2 * INDENT)
+
+
+def _longest_word(text: str) -> int:
+    return max(map(cell_len, text.split()), default=0)
 
 
 def _line(cells: Row, columns: Sequence[Column], widths: Sequence[int], style: str = "") -> Text:

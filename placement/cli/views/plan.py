@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
-from models import HostObligation, Plan, Termination
+from models import HostObligation, Plan, SiteKind, Termination
 from placement.cli.options import Format
 from placement.cli.page import Column, Page
 from placement.cli.text import count, eur, listed, percent, whole
@@ -24,6 +24,12 @@ from placement.cli.views.tally import (
 # On a terminal a longer list would push the answer out of sight; a pipe gets every row.
 LONGEST_ON_TERMINAL = 40
 ASSUMPTIONS_SHOWN = 10
+UNUSED_NAMED = 15
+KINDS = {
+    SiteKind.ON_PREMISE: "on premise",
+    SiteKind.PRIVATE_CLOUD: "private",
+    SiteKind.PUBLIC_CLOUD: "public",
+}
 
 
 def render(plan: Plan, form: Format, plan_file: Callable[[], bytes]) -> bytes:
@@ -79,14 +85,14 @@ def _say_sites(page: Page, plan: Plan) -> None:
         Column("Kind"),
         *(
             Column(title, figures=True)
-            for title in ("Datasets", "GB", "% of GB", "% full", "EUR/year", "% of EUR")
+            for title in ("Datasets", "GB", "GB %", "full %", "EUR/year", "EUR %")
         ),
     ]
     rows = [
         (
             tally.site.id,
             tally.site.operator,
-            f"{tally.site.kind.value.replace('_', ' ')}, {tally.site.country}",
+            f"{KINDS[tally.site.kind]}, {tally.site.country}",
             whole(tally.datasets),
             whole(tally.volume_gb),
             f"{100 * tally.volume_gb / volume:.1f}",
@@ -98,8 +104,10 @@ def _say_sites(page: Page, plan: Plan) -> None:
         if tally.datasets
     ]
     page.table(columns, rows)
-    if unused := [tally.site.id for tally in tallies if not tally.datasets]:
-        page.say(f"Not used: {listed(unused)}", style="dim", indent=2)
+    unused = [tally.site.id for tally in tallies if not tally.datasets]
+    if unused:
+        names = listed(unused) if len(unused) <= UNUSED_NAMED else f"{len(unused)} other sites"
+        page.say(f"Not used: {names}", style="dim", indent=2)
 
 
 def _say_departments(page: Page, plan: Plan) -> None:
