@@ -160,6 +160,7 @@ def verify(
     sites: SitesPath,
     format_catalog: CatalogFormatOption = CatalogFormat.NATIVE,
     format_sites: SitesFormatOption = SitesFormat.NATIVE,
+    parameters: ParametersFile = None,
     policies: PoliciesFolder = None,
     current: CurrentPlan = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
@@ -167,7 +168,7 @@ def verify(
 ) -> int:
     """Check a plan file again from the inputs themselves, without the solver.
 
-    Exit 1: something does not hold, and the answer names it.
+    Exit 1: something does not hold. Without --parameters, those of the plan are not judged.
     """
     from placement import service
     from placement.cli.views import certificate
@@ -178,6 +179,7 @@ def verify(
         sites=sites,
         catalog_format=format_catalog.value,
         sites_format=format_sites.value,
+        parameters=parameters,
         policies=policies,
         current=current,
     )

@@ -399,11 +399,12 @@ def test_the_current_plan_may_be_replaced_by_the_new_one(answers, tmp_path):
 
 def test_verify_exits_0_when_everything_holds(answers):
     calls = answers("verify", cli_cases.certificate())
-    result = run("verify", "plan.json", *CITY, "--policies", "rules")
+    result = run("verify", "plan.json", *CITY, "--policies", "rules", "--parameters", "p.json")
     assert result.exit_code == 0
     assert "The plan holds." in result.stdout
     assert calls[0][0] == Path("plan.json")
     assert calls[0][1].policies == Path("rules")
+    assert calls[0][1].parameters == Path("p.json")
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
