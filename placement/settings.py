@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from placement.errors import BadInput, Defect
@@ -16,8 +16,10 @@ class Settings:
 
     opa_url: str | None = None
     """PLACEMENT_OPA_URL: a shared OPA to ask instead of a managed local one."""
-    opa_token: str | None = None
+    opa_token: str | None = field(default=None, repr=False)
     """PLACEMENT_OPA_TOKEN: bearer token for it."""
+    opa_ca_file: Path | None = None
+    """PLACEMENT_OPA_CA_FILE: certificates (PEM) to trust it by, instead of the public ones."""
     opa_bin: str | None = None
     """PLACEMENT_OPA_BIN: the OPA binary for the managed one; default: `opa` on PATH."""
     opa_deadline_s: float = 60.0
@@ -36,9 +38,11 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     text = {key: value for key, value in environ.items() if key.startswith("PLACEMENT_") and value}
     policies = text.get("PLACEMENT_POLICIES")
+    ca_file = text.get("PLACEMENT_OPA_CA_FILE")
     return Settings(
         opa_url=text.get("PLACEMENT_OPA_URL"),
         opa_token=text.get("PLACEMENT_OPA_TOKEN"),
+        opa_ca_file=Path(ca_file) if ca_file else None,
         opa_bin=text.get("PLACEMENT_OPA_BIN"),
         opa_deadline_s=_seconds(text.get("PLACEMENT_OPA_DEADLINE_S")),
         policies=Path(policies) if policies else None,
