@@ -158,12 +158,13 @@ def open_engine(policies: Path, settings: Settings) -> Iterator[PolicyEngine]:
     PolicyRevisionMismatch
         When a shared OPA does not hold the same policies.
     BadInput
-        When `settings.opa_url` or `settings.opa_token` cannot be used.
+        When `settings.opa_url`, `.opa_token` or `.opa_ca_file` cannot be used.
     """
     bundle = read_bundle(policies)
     host: OpaHost
     if settings.opa_url is not None:
-        host = SharedOpa(parse_endpoint(settings.opa_url, settings.opa_token), bundle.digest)
+        endpoint = parse_endpoint(settings.opa_url, settings.opa_token, settings.opa_ca_file)
+        host = SharedOpa(endpoint, bundle.digest)
     else:
         host = ManagedOpa(find_opa(settings.opa_bin), bundle)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,13 +121,14 @@ class SharedOpa:
         self._link.close()
 
 
-def parse_endpoint(url: str, token: str | None) -> Endpoint:
-    """The endpoint that PLACEMENT_OPA_URL and PLACEMENT_OPA_TOKEN name.
+def parse_endpoint(url: str, token: str | None, ca_file: Path | None = None) -> Endpoint:
+    """The endpoint that PLACEMENT_OPA_URL and its companions name.
 
     Raises
     ------
     BadInput
-        Unless the URL is https://host[:port], or http:// with a loopback host.
+        Unless the URL is https://host[:port], or http:// with a loopback host; for a token that
+        fits no header, and certificates that cannot be read.
     """
     try:
         parts = urlsplit(url)
@@ -140,13 +142,23 @@ def parse_endpoint(url: str, token: str | None) -> Endpoint:
         raise _bad("PLACEMENT_OPA_URL", "plain http is accepted for this machine only; use https")
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
         raise _bad("PLACEMENT_OPA_TOKEN", "a token without blanks and control characters is needed")
+    if ca_file is not None:
+        _check_certificates(ca_file)
     tls = parts.scheme == "https"
     return Endpoint(
         host=f"[{host}]" if ":" in host else host,
         port=port or (443 if tls else 80),
         tls=tls,
         token=token,
+        ca_file=ca_file,
     )
+
+
+def _check_certificates(path: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except OSError as error:  # ssl.SSLError is one
+        raise _bad("PLACEMENT_OPA_CA_FILE", f"no certificates can be read from {path}") from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -40,6 +41,8 @@ class Endpoint:
     port: int
     tls: bool
     token: str | None = field(repr=False)
+    ca_file: Path | None = None
+    """Certificates to trust instead of the public ones."""
 
 
 class Link:
@@ -110,6 +113,7 @@ class _Client(OpaClient):  # type: ignore[misc]  # the library publishes no type
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._line = _Line()
+        self._ca_file = endpoint.ca_file
         super().__init__(
             host=endpoint.host,
             port=endpoint.port,
@@ -119,7 +123,10 @@ class _Client(OpaClient):  # type: ignore[misc]  # the library publishes no type
         )
 
     def _init_session(self) -> requests.Session:
-        return _Session(self._line, self.headers or {})
+        session = _Session(self._line, self.headers or {})
+        if self._ca_file is not None:
+            session.verify = str(self._ca_file)
+        return session
 
     def abort(self) -> None:
         """Hang up, also under a thread that is waiting for bytes."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,6 +15,8 @@ from placement.eligibility import open_engine, policy_digest
 from placement.eligibility.binary import find_opa
 from placement.errors import BadInput, PolicyEngineError, PolicyRevisionMismatch
 from tests.opa_fakes import GOOD, opa_settings, question, site_view, view, write_policies
+
+TLS = Path(__file__).resolve().parents[1] / "data" / "opa_tls"
 
 AUTHZ = """package system.authz
 
@@ -142,6 +145,20 @@ def test_without_the_right_token_there_is_no_answer(policies, tmp_path, token):
         with (
             pytest.raises(PolicyEngineError, match="HTTP status 401: unauthorized"),
             open_engine(policies, opa_settings(opa_url=url, opa_token=token)),
+        ):
+            pass
+
+
+def test_over_tls_only_a_certificate_that_is_trusted_is_believed(policies, tmp_path):
+    keys = [f"--tls-cert-file={TLS / 'cert.pem'}", f"--tls-private-key-file={TLS / 'key.pem'}"]
+    with shared_opa(*keys, "--bundle", built(policies, tmp_path)) as plain_url:
+        url = plain_url.replace("http://127.0.0.1", "https://localhost")
+        trusted = opa_settings(opa_url=url, opa_ca_file=TLS / "cert.pem")
+        with open_engine(policies, trusted) as engine:
+            assert engine.ask(question()).eligible
+        with (
+            pytest.raises(PolicyEngineError, match=r"failed \(SSLError\)"),
+            open_engine(policies, opa_settings(opa_url=url, opa_token="s3cret")),
         ):
             pass
 

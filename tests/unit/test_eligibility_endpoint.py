@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from placement.eligibility.hosts import parse_endpoint
 from placement.errors import BadInput
+from placement.settings import read_settings
 
 
 @pytest.mark.parametrize(
@@ -69,3 +72,17 @@ def test_tokens_that_would_break_the_header_are_refused_and_not_repeated(token):
 
 def test_the_token_is_not_in_the_endpoints_text():
     assert "s3cret" not in repr(parse_endpoint("https://opa.city.example", "s3cret"))
+
+
+def test_the_token_is_not_in_the_settings_text():
+    settings = read_settings({"PLACEMENT_OPA_TOKEN": "s3cret"})
+    assert settings.opa_token == "s3cret"
+    assert "s3cret" not in repr(settings)
+
+
+def test_certificates_that_cannot_be_read_are_refused(tmp_path):
+    (tmp_path / "empty.pem").write_text("no certificate")
+    assert read_settings({"PLACEMENT_OPA_CA_FILE": "a.pem"}).opa_ca_file == Path("a.pem")
+    for path in (tmp_path / "missing.pem", tmp_path / "empty.pem", tmp_path):
+        with pytest.raises(BadInput, match="PLACEMENT_OPA_CA_FILE"):
+            parse_endpoint("https://opa.city.example", None, path)
