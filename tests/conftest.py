@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Machines are shared: how long one example takes says nothing about the code.
+settings.register_profile("placement", deadline=None, print_blob=True)
+settings.load_profile("placement")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from placement.catalog.strict_json import read_json
 from placement.errors import BadInput, Defect
 
 _TEXT_MAX = 500
+_ALLOWED = "letters, digits and . _ : / - that starts with a letter or a digit"
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
 
 
@@ -131,8 +132,7 @@ class Node:
         value = self.value.get(key)
         if is_identifier(value):
             return str(value).strip()
-        allowed = "letters, digits and . _ : / - that starts with a letter or a digit"
-        self.defect(key, f"an id of {allowed} is expected, not {shown(value)}")
+        self.defect(key, f"an id of {_ALLOWED} is expected, not {shown(value)}")
         return None
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -146,6 +146,14 @@ class Node:
             else:
                 self.defect(key, f"a text or a list of texts is expected, not {shown(member)}")
         return tuple(found)
+
+    def identifiers(self, key: str) -> tuple[str, ...]:
+        """One id, or a list of ids; distinct, in their order."""
+        found = self.texts(key)
+        for text in found:
+            if not is_identifier(text):
+                self.defect(key, f"an id of {_ALLOWED} is expected, not {shown(text)}")
+        return tuple(text for text in found if is_identifier(text))
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 
 import pytest
@@ -9,63 +8,7 @@ from models import AccessRights, CollectorKind, Dpia, GdprCategory, Interface, L
 from placement.catalog import load_catalog, write_json
 from placement.catalog.amsterdam import grounds as woo
 from placement.errors import BadInput
-
-
-class City:
-    """A small city in Amsterdam's form, written file by file."""
-
-    def __init__(self, root):
-        self.root = root
-        self.put("publishers/MOBI.json", {"id": "MOBI", "name": "Team Mobility"})
-        self.put("publishers/publishers.json", {"MOBI": {"id": "MOBI"}})
-        self.scope("FP/MDW")
-
-    def put(self, relative, document):
-        path = self.root / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document))
-        return path
-
-    def scope(self, name):
-        document = {"id": name, "name": f"Scope {name}", "owner": {"$ref": "publishers/MOBI"}}
-        self.put(f"scopes/MOBI/{name.replace('/', '_').lower()}.json", document)
-
-    def dataset(self, folder="trees", *, table=None, version=None, **changes):
-        entry = {
-            "tables": [{"id": "t", "$ref": "t/v1"}],
-            "enableAPI": True,
-        } | (version or {})
-        document = {
-            "id": folder,
-            "title": folder.title(),
-            "owner": "Gemeente Testdam",
-            "creator": "bronhouder onbekend",
-            "publisher": {"$ref": "/publishers/MOBI"},
-            "auth": "OPENBAAR",
-            "authorizationGrantor": "n.v.t.",
-            "defaultVersion": "v1",
-            "versions": {"v1": entry},
-        } | changes
-        self.put(f"datasets/{folder}/dataset.json", document)
-        table = {"id": "t", "schema": {"properties": {"name": {"type": "string"}}}} | (table or {})
-        self.put(f"datasets/{folder}/t/v1.json", table)
-        return document
-
-    def catalog(self):
-        return load_catalog(self.root, "amsterdam-schema")
-
-    def only(self):
-        (dataset,) = self.catalog().datasets
-        return dataset
-
-    def defects(self):
-        with pytest.raises(BadInput) as caught:
-            self.catalog()
-        assert all(d.file.startswith(str(self.root)) for d in caught.value.defects)
-        return [
-            (d.file.removeprefix(f"{self.root}/"), d.record, d.field, d.message)
-            for d in caught.value.defects
-        ]
+from tests.catalog_cases import City
 
 
 @pytest.fixture

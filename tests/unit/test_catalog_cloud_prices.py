@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import date
 from decimal import Decimal
 
@@ -11,56 +10,7 @@ from placement.catalog import load_register, write_json
 from placement.catalog.cloud_prices.certificates import certifications
 from placement.catalog.cloud_prices.countries import country_of
 from placement.errors import BadInput
-
-MUNICIPAL = {"city/north", "city/south", "intermunicipal/cloud"}
-
-
-class Listing:
-    """A price list of one provider, varied in tests."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.terms = {
-            "acme": {
-                "name": "Acme Cloud",
-                "country": "DE",
-                "type": "managed",
-                "locations": ["de-fra1"],
-                "certifications": ["ISO27001"],
-                "egress_free_tb": 0,
-            }
-        }
-        self.offers = {
-            "acme": {
-                "object_storage": {"price_per_gb_monthly": 0.02, "type": "S3-compatible"},
-                "block_storage": {"price_per_gb_monthly": 0.1},
-                "egress": {"price_per_gb": 0.05},
-            }
-        }
-        self.last_updated = "2026-08-17T00:00:00.000Z"
-
-    def register(self):
-        listed = {"last_updated": self.last_updated, "providers": self.offers}
-        (self.folder / "providers.json").write_text(json.dumps(self.terms))
-        (self.folder / "normalized.json").write_text(json.dumps(listed))
-        return load_register(self.folder, "eu-cloud-prices")
-
-    def sites(self):
-        return {s.id: s for s in self.register().sites if s.id not in MUNICIPAL}
-
-    def only(self):
-        (site,) = self.sites().values()
-        return site
-
-    def operator(self):
-        return {o.id: o for o in self.register().operators}["acme"]
-
-    def defects(self):
-        with pytest.raises(BadInput) as caught:
-            self.register()
-        return [
-            (d.file.rpartition("/")[2], d.record, d.field, d.message) for d in caught.value.defects
-        ]
+from tests.catalog_cases import MUNICIPAL, Listing
 
 
 @pytest.fixture

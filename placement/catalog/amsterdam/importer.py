@@ -27,6 +27,7 @@ from placement.catalog import synthetic
 from placement.catalog.amsterdam import grounds as woo
 from placement.catalog.amsterdam.schema import (
     PUBLIC_SCOPE,
+    TEAM,
     AmsterdamSchema,
     SchemaDataset,
     read_schema,
@@ -256,7 +257,7 @@ class _Import:
     # --- roles and relations -------------------------------------------------------------------
 
     def _team(self, raw: SchemaDataset) -> str:
-        return f"team:{raw.publisher or UNKNOWN_PUBLISHER}"
+        return f"{TEAM}{raw.publisher or UNKNOWN_PUBLISHER}"
 
     def _roles(self, datasets: tuple[Dataset, ...]) -> tuple[Role, ...]:
         """One role for each scope, used or not, and one for each data team in use."""
@@ -271,7 +272,7 @@ class _Import:
             if scope.id.upper() != PUBLIC_SCOPE
         }
         for name in sorted(cleared.keys() - roles.keys()):
-            team = name.removeprefix("team:")
+            team = name.removeprefix(TEAM)
             if team == name:
                 self.assumed.note("roles: a scope is used that no file describes", name, of="role")
             title = self.schema.publishers.get(team, team)

@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from placement.catalog.nodes import Folder, Node
+from placement.catalog.nodes import Folder, Node, is_identifier
+from placement.catalog.places import shown
 from placement.errors import Defect
 
 PUBLIC_SCOPE = "OPENBAAR"
+TEAM = "team:"
+"""What the id of a data team's role begins with."""
 FILE_MAX_BYTES = 16 * 2**20
 """The largest real file has 0.2 MB."""
 
@@ -213,7 +216,7 @@ def _properties(properties: Node | None) -> Iterator[Node]:
 
 
 def _part(level: str, node: Node) -> Part:
-    scopes = node.texts("auth")
+    scopes = node.identifiers("auth")
     public = any(scope.upper() == PUBLIC_SCOPE for scope in scopes)
     return Part(level, () if public else scopes, node.texts("reasonsNonPublic"))
 
@@ -223,7 +226,11 @@ def _reference(node: Node, key: str) -> str:
     value = node.value.get(key)
     target = node.node(key) if isinstance(value, dict) else None
     text = target.text("$ref") if target else node.text(key)
-    return text.rpartition("/")[2]
+    name = text.rpartition("/")[2]
+    if name and not is_identifier(f"{TEAM}{name}"):
+        node.defect(key, f"{shown(text)} names no publisher by a valid id")
+        return ""
+    return name
 
 
 def _scopes(folder: Folder) -> Iterator[Scope]:
@@ -249,7 +256,7 @@ def _profile_readers(folder: Folder) -> dict[str, tuple[str, ...]]:
         named = node.node("datasets") if node else None
         if node is not None and named is not None:
             for dataset in named.value:
-                readers[dataset] = (*readers.get(dataset, ()), *node.texts("scopes"))
+                readers[dataset] = (*readers.get(dataset, ()), *node.identifiers("scopes"))
     return readers
 
 

@@ -10,7 +10,7 @@ from models import Certification
 
 _ISO = re.compile(r"\bISO[ /-]?(?:IEC[ -]?)?(\d{4,5})\b", re.IGNORECASE)
 _C5 = re.compile(r"\bC5\b(?:.*\b(Type [12])\b)?", re.IGNORECASE)
-_PCI = re.compile(r"\bPCI[ -]DSS\b(?: (v[\d.]+))?", re.IGNORECASE)
+_PCI = re.compile(r"\bPCI[ -]DSS\b(?: (v[\d.]{1,10})(?![\d.]))?", re.IGNORECASE)
 _SOC = re.compile(r"\bSOC ?([123])\b(?:.*\b(Type [12])\b)?", re.IGNORECASE)
 
 

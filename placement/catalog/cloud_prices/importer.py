@@ -135,7 +135,7 @@ class _Import:
         """What the files say of a provider; None, with defects, where that is not enough."""
         country, kind = node.text("country"), node.text("type")
         checks = {
-            "": (is_identifier(name), "the provider's key is not a valid id"),
+            "": (is_identifier(f"staff:{name}"), "the provider's key is not a valid id"),
             "id": (name not in {o.id for o in self.operators}, f"{name} is a municipal operator"),
             "country": (is_country(country), "a country code of two capital letters is expected"),
             "type": (kind in _KINDS, "managed or vm-only is expected"),

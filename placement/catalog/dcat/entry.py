@@ -45,7 +45,8 @@ _INTERFACES = (
 )
 _LANGUAGES = ("en", "nl", "de", "fr", "it", "es")
 _TEXT_MAX = 500
-MAX_BYTES_STATED = 10**21
+MAX_BYTES_STATED = 10**18
+"""An exabyte: what is more is a mistake."""
 
 
 class Entry:
@@ -144,7 +145,7 @@ class Entry:
         return any(_HVD_LAW in str(law) for law in laws) or bool(self.terms(f"{DCATAP}hvdCategory"))
 
     def stated_bytes(self) -> tuple[int | None, list[str]]:
-        """Sum of the distributions' byte sizes, and the texts that are none."""
+        """Sum of the distributions' byte sizes (None where none is stated), and wrong texts."""
         sizes, wrong = [], []
         for distribution in self.distributions:
             for term in distribution.terms(f"{DCAT}byteSize")[:1]:
@@ -153,7 +154,9 @@ class Entry:
                     wrong.append(str(term))
                 else:
                     sizes.append(size)
-        return (sum(sizes) if sizes else None), wrong
+        total = sum(sizes)
+        wrong += [str(total)] if total > MAX_BYTES_STATED else []
+        return (min(total, MAX_BYTES_STATED) if sizes else None), wrong
 
     def interfaces(self) -> tuple[Interface, ...]:
         """Interfaces that formats and services name; files over HTTPS where they name none."""

@@ -103,7 +103,9 @@ class _Import:
             if (listed, None, None) in self.graph:
                 subjects.add(listed)
             else:
-                self.assumed.note("datasets: listed but not described here, left out", str(listed))
+                self.assumed.note(
+                    "datasets: listed but not described here, left out", shown(str(listed))
+                )
         entries = [Entry(self.graph, subject) for subject in subjects]
         slugs = Counter(_slug(entry)[0] for entry in entries)
         found: dict[str, Entry] = {}
@@ -216,6 +218,7 @@ class _Import:
             f"confidentiality, gdpr_category: {level} and {personal} for {access.value} data", name
         )
         if access is not AccessRights.PUBLIC:
+            note("non_publication_grounds: none stated, none assumed; policies ask for one", name)
             note("lawful_basis: a public task, art. 6(1)(e) GDPR; dpia: pre_scan", name)
         note("integrity, availability: normal", name)
         note("readers of data that is not public, writers, administrators: the publisher", name)

@@ -138,8 +138,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
-    return text[:200] or type(error).__name__
+    # rdflib's parsers quote the input after these words, over several lines.
+    text = " ".join(str(error).partition(" at ^ in")[0].split())
+    printable = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
+    return printable[:200] or type(error).__name__
 
 
 def _bad(file: str, message: str) -> BadInput:
