@@ -1,4 +1,4 @@
-"""Tiny problems drawn at random, and the answer by trying every placement.
+"""Small problems, by hand and at random, and the answer by trying every placement.
 
 The reference follows models.Costs and the list of constraints word by word, in fractions, one
 plan after another. It shares no code with the optimizer.
@@ -7,10 +7,11 @@ plan after another. It shares no code with the optimizer.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations, product
 from math import floor
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -57,7 +58,7 @@ def plan_cost(given: Problem, plan: Plan) -> Fraction:
     """Objective of a plan, EUR a year."""
     total = Fraction(0)
     for d in given.datasets:
-        total += sum(_separable(given, d, s) for s in plan[d.id])
+        total += sum(separable_cost(given, d, s) for s in plan[d.id])
     for flow in given.facts.flows:
         for target in plan[flow.derived]:
             price = min(
@@ -70,7 +71,7 @@ def plan_cost(given: Problem, plan: Plan) -> Fraction:
     return total
 
 
-def _separable(given: Problem, d: Dataset, s: Site) -> Fraction:
+def separable_cost(given: Problem, d: Dataset, s: Site) -> Fraction:
     p = given.parameters
     egress = Fraction(s.egress_price_eur_per_gb)
     cost = 12 * d.volume_gb * _storage(d, s)
@@ -87,7 +88,7 @@ def _separable(given: Problem, d: Dataset, s: Site) -> Fraction:
         out = 0 if left.operator == s.operator else Fraction(left.egress_price_eur_per_gb)
         moved = d.volume_gb * (Fraction(p.migration_eur_per_gb) + out)
         cost += (moved + Fraction(p.migration_eur_per_dataset)) / p.amortisation_years
-    return cost + _verdict(given, d, s).penalty_eur_per_year
+    return cost + verdict_of(given, d, s).penalty_eur_per_year
 
 
 def _storage(d: Dataset, s: Site) -> Fraction:
@@ -100,11 +101,11 @@ def _storage(d: Dataset, s: Site) -> Fraction:
     return Fraction(price)
 
 
-def _verdict(given: Problem, d: Dataset, s: Site) -> Verdict:
+def verdict_of(given: Problem, d: Dataset, s: Site) -> Verdict:
     return given.eligibility.verdict(given.datasets.index(d), given.sites.index(s))
 
 
-def _critical(given: Problem, d: Dataset) -> bool:
+def is_critical(given: Problem, d: Dataset) -> bool:
     assert d.availability is not None
     return d.availability >= given.parameters.critical_level
 
@@ -113,13 +114,13 @@ def _alone(given: Problem, d: Dataset, at: tuple[Site, ...]) -> bool:
     """Constraints on one dataset: assignment, alternatives, replica_separation, fixed."""
     if len({s.operator for s in at}) < len(at):
         return False
-    if not all(_verdict(given, d, s).eligible for s in at):
+    if not all(verdict_of(given, d, s).eligible for s in at):
         return False
     for pair in given.fixed:
         if pair.dataset == d.id and (pair.site in {s.id for s in at}) is not pair.allowed:
             return False
-    ways_out = {s.operator for s in given.sites if _verdict(given, d, s).eligible}
-    needed = given.parameters.alternatives_min if _critical(given, d) else 0
+    ways_out = {s.operator for s in given.sites if verdict_of(given, d, s).eligible}
+    needed = given.parameters.alternatives_min if is_critical(given, d) else 0
     return all(len(ways_out - {s.operator}) >= needed for s in at)
 
 
@@ -132,9 +133,9 @@ def _together(given: Problem, plan: Plan) -> bool:
             if a == b or (pair.level == "operator" and a.operator == b.operator):
                 return False
     for rule in given.eligibility.segregated_duties:
-        for a, b in product(given.datasets, given.datasets):
-            both_there = all(rule.site in {s.id for s in plan[d.id]} for d in (a, b))
-            if a != b and both_there and rule.duty in a.duties and rule.other in b.duties:
+        here = [d for d in given.datasets if rule.site in {s.id for s in plan[d.id]}]
+        for one, two in product(here, here):
+            if one != two and rule.duty in one.duties and rule.other in two.duties:
                 return False
     return True
 
@@ -144,7 +145,7 @@ def _coupled(given: Problem, plan: Plan, sites: dict[str, Site]) -> bool:
     p = given.parameters
     pairs = [(d, s) for d in given.datasets for s in plan[d.id]]
     volume = sum(d.volume_gb * d.replicas for d in given.datasets)
-    critical = sum(d.replicas for d in given.datasets if _critical(given, d))
+    critical = sum(d.replicas for d in given.datasets if is_critical(given, d))
     if any(sum(d.volume_gb for d, t in pairs if t == s) > s.capacity_gb for s in given.sites):
         return False
     most = max(1, floor(p.operator_critical_share_max * critical))
@@ -152,26 +153,58 @@ def _coupled(given: Problem, plan: Plan, sites: dict[str, Site]) -> bool:
         there = [d for d, s in pairs if s.operator == o.id]
         if sum(d.volume_gb for d in there) > p.operator_volume_share_max * volume:
             return False
-        if critical and sum(_critical(given, d) for d in there) > most:
+        if critical and sum(is_critical(given, d) for d in there) > most:
             return False
-    closed = sum(d.volume_gb for d, s in pairs if _verdict(given, d, s).closed_stack)
+    closed = sum(d.volume_gb for d, s in pairs if verdict_of(given, d, s).closed_stack)
     if closed > p.closed_stack_share_max * volume:
         return False
-    leaving = sum(_exit(given, d, s) for d, s in pairs)
+    leaving = sum(exit_cost(given, d, s) for d, s in pairs)
     if p.exit_budget_eur is not None and leaving > p.exit_budget_eur:
         return False
     moved = sum(d.current_site not in (None, *(s.id for s in plan[d.id])) for d in given.datasets)
     return p.moves_max is None or moved <= p.moves_max
 
 
-def _exit(given: Problem, d: Dataset, s: Site) -> Fraction:
+def exit_cost(given: Problem, d: Dataset, s: Site) -> Fraction:
     if next(o for o in given.operators if o.id == s.operator).municipal:
         return Fraction(0)
     days = (s.exit_notice_days or 0) + (s.transfer_window_days or 0)
     cost = d.volume_gb * (Fraction(s.egress_price_eur_per_gb) + _storage(d, s) * days / 30)
-    if _verdict(given, d, s).closed_stack:
+    if verdict_of(given, d, s).closed_stack:
         cost += Fraction(given.parameters.closed_rework_eur_per_dataset)
     return cost
+
+
+# --- small problems by hand ---------------------------------------------------------------------
+
+CHEAP, DEAR = Decimal("0.01"), Decimal("0.05")
+CLOSED = Verdict(violations=(), host_obligations=(), preferences=(), closed_stack=True)
+
+
+def free(**limits: Any) -> Parameters:
+    """Parameters in which only the limits given can bind."""
+    fields: dict[str, Any] = {
+        "as_of": AS_OF,
+        "gap": 0,
+        "operator_volume_share_max": 1,
+        "operator_critical_share_max": 1,
+        "closed_stack_share_max": 1,
+        "alternatives_min": 0,
+    }
+    return Parameters(**(fields | limits))
+
+
+def clouds(*operators: str, **changes: Any) -> tuple[Site, ...]:
+    """A site for each operator, the cheaper the earlier."""
+    return tuple(
+        site(
+            f"s{k}",
+            operator=operator,
+            object_price_eur_per_gb_month=Decimal(k + 1) / 100,
+            **changes,
+        )
+        for k, operator in enumerate(operators)
+    )
 
 
 # --- drawing problems ---------------------------------------------------------------------------
@@ -261,10 +294,10 @@ def tiny_parameters(draw: st.DrawFn) -> Parameters:
     limits.update({name: draw(st.sampled_from(TIGHT[name])) for name in tight})
     return Parameters(
         as_of=AS_OF,
-        gap=0,
+        gap=Decimal(0),
         time_limit_s=60,
-        closed_rework_eur_per_dataset=draw(st.sampled_from((0, 10))),
-        migration_eur_per_dataset=draw(st.sampled_from((0, 25))),
+        closed_rework_eur_per_dataset=Decimal(draw(st.sampled_from((0, 10)))),
+        migration_eur_per_dataset=Decimal(draw(st.sampled_from((0, 25)))),
         amortisation_years=draw(st.integers(1, 5)),
         **limits,
     )
@@ -285,6 +318,7 @@ def tiny_problems(draw: st.DrawFn, datasets_max: int = 5) -> Problem:
     pairs = list(combinations([d.id for d in given], 2))
     separated = draw(st.lists(st.sampled_from(pairs), max_size=1, unique=True)) if pairs else []
     flows = draw(st.lists(st.sampled_from(pairs), max_size=3, unique=True)) if pairs else []
+    level: st.SearchStrategy[Literal["site", "operator"]]
     level = st.sampled_from(("site", "operator"))
     facts = {
         "co_location": together,
@@ -292,7 +326,8 @@ def tiny_problems(draw: st.DrawFn, datasets_max: int = 5) -> Problem:
             SeparatedPair(first=a, second=b, level=draw(level)) for a, b in separated
         ),
         "flows": tuple(
-            Flow(source=a, derived=b, monthly_transfer_gb=draw(st.integers(1, 9))) for a, b in flows
+            Flow(source=a, derived=b, monthly_transfer_gb=Decimal(draw(st.integers(1, 9))))
+            for a, b in flows
         ),
     }
     operators = tuple(operator(o) for o in sorted({s.operator for s in sites}))
@@ -313,3 +348,151 @@ def tiny_problems(draw: st.DrawFn, datasets_max: int = 5) -> Problem:
     rules = tuple(SegregatedDuties(site=s, duty=DUTIES[1], other=DUTIES[0]) for s in watched)
     table = made.eligibility.model_copy(update={"segregated_duties": rules})
     return made.model_copy(update={"eligibility": table})
+
+
+# --- which constraints can hold together --------------------------------------------------------
+
+
+def can_hold(given: Problem, names: set[str]) -> bool:
+    """Whether some choice of sites meets the named constraints, whatever the others say.
+
+    A dataset whose assignment is not named may rest anywhere, at any number of sites.
+    """
+    everywhere = [at for n in range(len(given.sites) + 1) for at in combinations(given.sites, n)]
+    for combination in product(everywhere, repeat=len(given.datasets)):
+        plan = {d.id: at for d, at in zip(given.datasets, combination, strict=True)}
+        if all(_holds(given, plan, name) for name in names):
+            return True
+    return False
+
+
+def _holds(given: Problem, plan: Plan, name: str) -> bool:
+    family, _, inside = name.partition("[")
+    index = inside.removesuffix("]")
+    pairs = [(d, s) for d in given.datasets for s in plan[d.id]]
+    return _FAMILIES[family](given, plan, pairs, index)
+
+
+Pairs = list[tuple[Dataset, Site]]
+
+
+def _dataset(given: Problem, name: str) -> Dataset:
+    return next(d for d in given.datasets if d.id == name)
+
+
+def _assigned(given: Problem, plan: Plan, pairs: Pairs, index: str) -> bool:
+    d = _dataset(given, index)
+    return len(plan[index]) == d.replicas and all(
+        verdict_of(given, d, s).eligible for s in plan[index]
+    )
+
+
+def _has_ways_out(given: Problem, plan: Plan, pairs: Pairs, index: str) -> bool:
+    d = _dataset(given, index)
+    ways_out = {s.operator for s in given.sites if verdict_of(given, d, s).eligible}
+    needed = given.parameters.alternatives_min
+    return all(len(ways_out - {s.operator}) >= needed for s in plan[index])
+
+
+def _parted(given: Problem, plan: Plan, pairs: Pairs, index: str) -> bool:
+    first, second = index.split("|")
+    pair = next(p for p in given.facts.separations if (p.first, p.second) == (first, second))
+    return not any(
+        a == b or (pair.level == "operator" and a.operator == b.operator)
+        for a, b in product(plan[first], plan[second])
+    )
+
+
+def _segregated(given: Problem, plan: Plan, pairs: Pairs, index: str) -> bool:
+    here = [d for d, s in pairs if s.id == index]
+    rules = [r for r in given.eligibility.segregated_duties if r.site == index]
+    return not any(
+        a != b and rule.duty in a.duties and rule.other in b.duties
+        for rule in rules
+        for a, b in product(here, here)
+    )
+
+
+def _is_fixed(given: Problem, plan: Plan, pairs: Pairs, index: str) -> bool:
+    rules = [p for p in given.fixed if f"{p.dataset}|{p.site}" == index]
+    return all((p.site in {s.id for s in plan[p.dataset]}) is p.allowed for p in rules)
+
+
+def _moves(given: Problem, plan: Plan, pairs: Pairs, index: str) -> bool:
+    moved = sum(
+        d.current_site is not None and d.current_site not in {s.id for s in plan[d.id]}
+        for d in given.datasets
+    )
+    assert given.parameters.moves_max is not None
+    return moved <= given.parameters.moves_max
+
+
+def _volume(given: Problem) -> int:
+    return sum(d.volume_gb * d.replicas for d in given.datasets)
+
+
+_FAMILIES: dict[str, Any] = {
+    "assignment": _assigned,
+    "alternatives": _has_ways_out,
+    "co_location": lambda g, plan, pairs, i: len({plan[m] for m in i.split("|")}) == 1,
+    "separation": _parted,
+    "replica_separation": lambda g, plan, pairs, i: (
+        len({s.operator for s in plan[i]}) == len(plan[i])
+    ),
+    "segregation": _segregated,
+    "fixed": _is_fixed,
+    "capacity": lambda g, plan, pairs, i: (
+        sum(d.volume_gb for d, s in pairs if s.id == i)
+        <= next(s for s in g.sites if s.id == i).capacity_gb
+    ),
+    "concentration_volume": lambda g, plan, pairs, i: (
+        sum(d.volume_gb for d, s in pairs if s.operator == i)
+        <= g.parameters.operator_volume_share_max * _volume(g)
+    ),
+    "concentration_critical": lambda g, plan, pairs, i: (
+        sum(is_critical(g, d) for d, s in pairs if s.operator == i)
+        <= max(
+            1,
+            floor(
+                g.parameters.operator_critical_share_max
+                * sum(d.replicas for d in g.datasets if is_critical(g, d))
+            ),
+        )
+    ),
+    "exit_budget": lambda g, plan, pairs, i: (
+        sum(exit_cost(g, d, s) for d, s in pairs) <= g.parameters.exit_budget_eur
+    ),
+    "closed_stack": lambda g, plan, pairs, i: (
+        sum(d.volume_gb for d, s in pairs if verdict_of(g, d, s).closed_stack)
+        <= g.parameters.closed_stack_share_max * _volume(g)
+    ),
+    "moves": _moves,
+}
+
+
+def hard_problem(datasets: int = 60, operators: int = 6, **limits: Any) -> Problem:
+    """Costs that fall as sizes rise, and little room: no solver proves the optimum at once."""
+    sizes = [1 + (37 * k) % 41 for k in range(datasets)]
+    sites = tuple(
+        site(
+            f"s{k:02d}",
+            operator=f"o{k:02d}",
+            object_price_eur_per_gb_month=0,
+            handling_price_eur_per_dataset_month=0,
+            capacity_gb=51 * sum(sizes) // (50 * operators),
+        )
+        for k in range(operators)
+    )
+    given = tuple(dataset(f"d{k:03d}", volume_gb=size) for k, size in enumerate(sizes))
+    verdicts = tuple(
+        tuple(_disliked(1000 - 20 * size + (k * 7919 + j * 104729) % 331) for j in range(operators))
+        for k, size in enumerate(sizes)
+    )
+    return problem(given, sites, verdicts=verdicts, parameters=free(**limits))
+
+
+def _disliked(penalty: int) -> Verdict:
+    preference = Preference(code="p.q", message="", penalty_eur_per_year=penalty)
+    return Verdict(
+        violations=(), host_obligations=(), preferences=(preference,), closed_stack=False
+    )

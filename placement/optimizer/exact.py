@@ -65,6 +65,10 @@ class ExactCheck:
         broken = next(self._broken(placed), None)
         if broken is not None:
             raise SolverError(f"the solver's answer breaks {broken}")
+        return self.exceeded(placed)
+
+    def exceeded(self, placed: Placed) -> list[Overload]:
+        """Coupling rows that placements exceed, whatever else they break."""
         loads: dict[str, list[_Load]] = defaultdict(list)
         for load in self._loads(placed):
             loads[load.name].append(load)

@@ -117,6 +117,11 @@ def read_ending(highs: Any) -> Ending:
         For any state that is neither an answer nor a limit.
     """
     status = highs.getModelStatus()
+    if status == highspy.HighsModelStatus.kNotset:
+        raise SolverError(
+            "HiGHS did not run: this process has used it with another number of threads"
+            f" than {THREADS}"
+        )
     if status not in _ENDINGS:
         raise SolverError(f"HiGHS ended with {highs.modelStatusToString(status)!r}")
     return _ENDINGS[status]

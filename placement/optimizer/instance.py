@@ -58,7 +58,8 @@ class Instance:
     forced: Flags
     """(U, S) pairs that a what-if asks for."""
     fitting: Flags
-    """(U, S) allowed pairs that do not overload a coupling row all by themselves."""
+    """(U, S) allowed pairs, without those that overload a coupling row all by themselves and
+    those that a what-if leaves no replica for."""
     rows: tuple[CouplingRow, ...]
     flows: tuple[UnitFlow, ...]
     separations: tuple[UnitPair, ...]
@@ -114,15 +115,17 @@ def read_instance(problem: Problem, *, contracted: bool = True) -> Instance:
     allowed[[pair.first for pair in separations if pair.first == pair.second]] = False
     cost = np.nan_to_num(over(separable_costs(of, problem.roles, problem.parameters)))
     rows = tuple(coupling_rows(of, problem.parameters, over))
+    replicas = np.array([_replicas(of, datasets) for datasets in members], dtype=np.intp)
+    forced = over(masks.forced.astype(np.float64)) > 0
     return Instance(
         of=of,
         masks=masks,
         members=members,
-        replicas=np.array([_replicas(of, datasets) for datasets in members], dtype=np.intp),
+        replicas=replicas,
         cost=np.where(allowed, cost, 0.0),
         allowed=allowed,
-        fitting=_fitting(allowed, rows),
-        forced=over(masks.forced.astype(np.float64)) > 0,
+        fitting=_fitting(allowed, rows, replicas, forced),
+        forced=forced,
         rows=rows,
         flows=_flows(of, problem, unit_of),
         separations=separations,
@@ -159,8 +162,9 @@ def _allowed(
 ) -> Flags:
     """Open to every member, and no two members with segregated duties at the site."""
     by_dataset = masks.allowed
-    allowed = np.array([by_dataset[list(datasets)].all(axis=0) for datasets in members])
-    allowed = allowed.reshape(len(members), len(of.sites))
+    allowed = np.ones((len(members), len(of.sites)), dtype=np.bool_)
+    for unit, datasets in enumerate(members):
+        allowed[unit] = by_dataset[list(datasets)].all(axis=0)
     column = {site.id: s for s, site in enumerate(of.sites)}
     groups = [(unit, datasets) for unit, datasets in enumerate(members) if len(datasets) > 1]
     for rule in segregations:
@@ -177,8 +181,11 @@ def _allowed(
     return allowed
 
 
-def _fitting(allowed: Flags, rows: Sequence[CouplingRow]) -> Flags:
-    fitting = allowed.copy()
+def _fitting(
+    allowed: Flags, rows: Sequence[CouplingRow], replicas: Indices, forced: Flags
+) -> Flags:
+    decided = (replicas == 1) & forced.any(axis=1)
+    fitting: Flags = allowed & (forced | ~decided[:, None])
     for row in rows:
         if row.weights.min(initial=0.0) >= 0.0:
             fitting[:, row.sites] &= row.weights <= row.rhs

@@ -37,6 +37,9 @@ POLISH_SHARE = 0.4
 EXACT = 1e-9
 """Relative difference below which objective and bound are one number: sums of floats."""
 
+BELIEVED = 1e-6
+"""Relative difference by which HiGHS's bound may exceed a plan's cost: its own tolerance."""
+
 
 @dataclass
 class Tally:
@@ -134,6 +137,8 @@ class Search:
             self.infeasible = outcome.ending is Ending.INFEASIBLE and self.chosen is None
             if self.infeasible:
                 return
+            if outcome.bound > self.objective + BELIEVED * max(1.0, self.objective):
+                raise SolverError("HiGHS claims a bound above the cost of a plan")
             self.bound = max(self.bound, min(outcome.bound, self.objective))
             if asked == 0.0:
                 break

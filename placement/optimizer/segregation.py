@@ -36,7 +36,7 @@ def _add_rule(model: Model, number: int, rule: SegregatedDuties, site: int) -> N
     one, other = carries[0] & ~carries[1], carries[1] & ~carries[0]
     both = _pick(at.variables, carries[0] & carries[1])
     sides = [_pick(at.variables, one), _pick(at.variables, other)]
-    if not both and not all(sides):
+    if len(both) + sum(map(bool, sides)) < 2:
         return
     presences = [model.share(f"w_{number:04d}_{k}") for k in range(2)]
     for presence, side in zip(presences, sides, strict=True):

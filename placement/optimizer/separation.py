@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,23 @@ from placement.optimizer.instance import UnitPair
 from placement.optimizer.model import Model
 
 
-def add_separation(model: Model) -> None:
+def add_separation(model: Model, *, by_itself: bool = False) -> None:
     """[separation[a|b]] no site, or no operator, hosts both.
 
     Level site: x_as + x_bs <= 1 for every site s. Level operator: sum_{s in o} (x_as + x_bs) <= 1
-    for every operator o, which is exact for replicated datasets, too, as each has at most one
-    replica with an operator ([replica_separation]). Rows over fewer than two variables of
-    different datasets are left out: they hold by themselves.
+    for every operator o; that is exact for replicated datasets, too, as each has at most one
+    replica with an operator. `by_itself` does not lean on [replica_separation], which a core may
+    leave out: x_as + x_bt <= 1 for all s, t in o. Rows that nothing could break are left out.
     """
     for pair in model.instance.separations:
+        replicated = model.instance.replicas[[pair.first, pair.second]].max() > 1
         for first, second in _meetings(model, pair):
-            terms = [(variable, 1.0) for variable in first + second]
-            model.add(pair.name, terms, pulp.LpConstraintLE, 1.0)
+            if by_itself and replicated:
+                rows = [[a, b] for a, b in product(first, second)]
+            else:
+                rows = [first + second]
+            for row in rows:
+                model.add(pair.name, [(v, 1.0) for v in row], pulp.LpConstraintLE, 1.0)
 
 
 def _meetings(model: Model, pair: UnitPair) -> list[tuple[list[Any], list[Any]]]:

@@ -53,10 +53,12 @@ def solve(
     tally = Tally()
     if problem.facts.contradictions:
         return _infeasible(problem.facts.contradictions, tally)
+    if not problem.datasets:
+        return _nothing_to_place(tally)
+    if not problem.sites:
+        return _infeasible((f"assignment[{min(d.id for d in problem.datasets)}]",), tally)
     with tally.building():
         instance = read_instance(problem)
-    if not instance.units:
-        return _nothing_to_place(tally)
     stuck = instance.unplaceable()
     if stuck:
         watch.enter("core")

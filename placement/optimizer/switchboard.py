@@ -95,7 +95,7 @@ def _open_model(instance: Instance, problem: Problem) -> Model:
     add_assignment(model)
     add_coupling(model)
     add_co_location(model, problem)
-    add_separation(model)
+    add_separation(model, by_itself=True)
     add_replica_separation(model)
     add_segregation(model)
     return model

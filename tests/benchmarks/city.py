@@ -18,8 +18,8 @@ from models import (
     Catalog,
     Certification,
     Clause,
-    CoLocated,
     CollectorKind,
+    CoLocated,
     Dataset,
     DerivedFrom,
     Dpia,
@@ -71,9 +71,7 @@ def make_city(datasets: int, seed: int) -> tuple[Catalog, SiteRegister, Paramete
 
 
 def _role(name: str) -> Role:
-    return Role(
-        id=name, title=name, department="City", country="NL", clearance=Level.VERY_HIGH
-    )
+    return Role(id=name, title=name, department="City", country="NL", clearance=Level.VERY_HIGH)
 
 
 def _dataset(number: int, rng: np.random.Generator) -> Dataset:
@@ -135,17 +133,23 @@ def _relations(
     single = [dataset.id for dataset in datasets if dataset.replicas == 1]
     drawn = iter([single[k] for k in rng.permutation(len(single)).tolist()])
     counts = {kind: int(len(datasets) * share) for kind, share in RELATED.items()}
-    made: list[DerivedFrom | CoLocated | Separated] = []
-    for _ in range(counts["co_located"] // 3):
-        made.append(CoLocated(members=(next(drawn), next(drawn), next(drawn))))
-    for _ in range(counts["separated"] // 2):
-        made.append(Separated(members=(next(drawn), next(drawn)), level="operator"))
-    for _ in range(counts["lineage"] // 2):
-        gb = _gb(rng.lognormal(2.0, 1.5))
-        made.append(
-            DerivedFrom(source=next(drawn), derived=next(drawn), monthly_transfer_gb=gb)
+    together = [
+        CoLocated(members=(next(drawn), next(drawn), next(drawn)))
+        for _ in range(counts["co_located"] // 3)
+    ]
+    apart = [
+        Separated(members=(next(drawn), next(drawn)), level="operator")
+        for _ in range(counts["separated"] // 2)
+    ]
+    flows = [
+        DerivedFrom(
+            source=next(drawn),
+            derived=next(drawn),
+            monthly_transfer_gb=_gb(rng.lognormal(2.0, 1.5)),
         )
-    return made
+        for _ in range(counts["lineage"] // 2)
+    ]
+    return [*together, *apart, *flows]
 
 
 OPERATORS: Sequence[tuple[str, str, bool]] = (

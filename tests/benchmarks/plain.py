@@ -1,8 +1,8 @@
 """The same problem as a textbook writes it in PuLP, to measure ours against in the same run.
 
 One binary variable for every eligible pair, lpSum for every sum, co-location by equations,
-separation pair by pair, lineage by the standard linearisation of x_is x_jt, and the default settings
-of the solver. Costs and right-hand sides are the very ones ours uses.
+separation pair by pair, lineage by the standard linearisation of x_is x_jt, and the default
+settings of the solver. Costs and right-hand sides are the very ones ours uses.
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ def solve_plain(problem: Problem, name: str, limit_s: float) -> Plain:
 def _solver(name: str, gap: float, limit_s: float) -> Any:
     options = {"msg": False, "timeLimit": limit_s, "gapRel": gap, "threads": 1}
     return (
-        pulp.HiGHS(**options)
-        if name == "highs"
-        else pulp.COIN_CMD(path=pulp_cbc_path, **options)
+        pulp.HiGHS(**options) if name == "highs" else pulp.COIN_CMD(path=pulp_cbc_path, **options)
     )
 
 
@@ -108,7 +106,7 @@ def _relations(
     for group in problem.facts.co_location:
         for member, s in product(group[1:], sites):
             first, other = (index[group[0]], s), (index[member], s)
-            model += (x[first] if first in x else 0) == (x[other] if other in x else 0) + 0
+            model += x.get(first, 0) == x.get(other, 0) + 0
     for pair in instance.separations:
         for s, t in product(sites, sites):
             meet = operator[s] == operator[t] if pair.whole_operator else s == t

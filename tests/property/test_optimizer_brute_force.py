@@ -45,6 +45,8 @@ def test_closing_a_pair_never_lowers_the_cost(problem: Problem, data: st.DataObj
     if before.termination is Termination.INFEASIBLE:
         assert after.termination is Termination.INFEASIBLE
     elif after.termination is not Termination.INFEASIBLE:
+        assert after.objective_eur is not None
+        assert before.objective_eur is not None
         assert after.objective_eur >= before.objective_eur - 1e-6
 
 

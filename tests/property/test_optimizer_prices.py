@@ -1,0 +1,160 @@
+"""Prices: whatever they are, the bound they give is one; those published give a good one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pulp
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pulp.apis.coin_api import pulp_cbc_path
+
+from models import Problem, Solution, Termination
+from placement.optimizer import solve
+from placement.optimizer.instance import read_instance
+from placement.optimizer.prices import Prices, price_bound, published
+from placement.optimizer.whole import whole_model
+from tests.optimizer_cases import (
+    best_plan,
+    exit_cost,
+    is_critical,
+    plan_cost,
+    plans,
+    separable_cost,
+    tiny_problems,
+    verdict_of,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tiny_problems(datasets_max=4))
+def test_published_prices_prove_a_bound_below_the_dual_bound(problem: Problem):
+    solution = solve(problem)
+    if solution.termination is not Termination.WITHIN_GAP:
+        return
+    best = best_plan(problem)
+    assert best is not None
+    bound = _exact_bound(problem, solution)
+    assert bound <= best
+    assert solution.dual_bound_eur is not None
+    assert float(bound) <= solution.dual_bound_eur + 1e-6 * max(1.0, float(best))
+
+
+@settings(max_examples=150, deadline=None)
+@given(tiny_problems(datasets_max=4), st.data())
+def test_any_prices_prove_a_bound(problem: Problem, data: st.DataObject):
+    instance = read_instance(problem)
+    if instance.unplaceable():
+        return
+    price = st.floats(0, 50).map(lambda p: round(p, 3))
+    rows = np.array([data.draw(price) for _ in instance.rows])
+    share = st.floats(0, 0.999)
+    flows = np.zeros((len(instance.flows), len(problem.sites)))
+    for e, flow in enumerate(instance.flows):
+        if instance.replicas[[flow.source, flow.derived]].max() == 1:
+            most = flow.yearly_gb * instance.of.egress_eur_per_gb
+            flows[e] = [data.draw(share) * m for m in most]
+    bound = price_bound(instance, Prices(rows, flows))
+    row_prices, flow_prices = published(instance, Prices(rows, flows))
+    claimed = Solution(
+        termination=Termination.WITHIN_GAP,
+        prices=tuple(row_prices),
+        flow_prices=tuple(flow_prices),
+    )
+    assert bound == pytest.approx(float(_exact_bound(problem, claimed)), rel=1e-9, abs=1e-6)
+    costs = [plan_cost(problem, plan) for plan in plans(problem)]
+    assert all(bound <= float(cost) + 1e-6 for cost in costs)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tiny_problems(datasets_max=4))
+def test_published_prices_are_as_good_as_the_relaxation_they_come_from(problem: Problem):
+    """By linear duality, the best L equals the relaxation without the rows L leaves out."""
+    problem = problem.model_copy(update={"fixed": ()})  # which prices do not see
+    solution = solve(problem)
+    if solution.termination is not Termination.WITHIN_GAP:
+        return
+    instance = read_instance(problem)
+    whole = whole_model(instance, instance.allowed, [])
+    model = whole.model.finish()
+    for row in model.constraints()[whole.priced :]:
+        model._constraints.pop(row.name)
+    model.solve(pulp.HiGHS(msg=False, mip=False, threads=1))
+    relaxed = pulp.value(model.objective) / whole.model.cost_scale
+    assert float(_exact_bound(problem, solution)) == pytest.approx(relaxed, rel=1e-6, abs=1e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tiny_problems())
+def test_cbc_finds_the_same_optimum_in_the_same_model(problem: Problem):
+    solution = solve(problem)
+    instance = read_instance(problem)
+    if instance.unplaceable():
+        assert solution.termination is Termination.INFEASIBLE
+        return
+    model = whole_model(instance, instance.allowed, []).model
+    finished = model.finish()
+    status = finished.solve(pulp.COIN_CMD(path=pulp_cbc_path, msg=False))
+    if solution.termination is Termination.INFEASIBLE:
+        assert status == pulp.LpStatusInfeasible
+        return
+    assert finished.sol_status == pulp.LpSolutionOptimal
+    cost = pulp.value(finished.objective) / model.cost_scale
+    assert solution.objective_eur == pytest.approx(cost, rel=1e-5, abs=1e-3)
+
+
+def _exact_bound(problem: Problem, solution: Solution) -> Fraction:
+    """L(p, m), written down from its definition, in fractions."""
+    prices = {p.row: Fraction(p.price) for p in solution.prices}
+    messages = {(p.source, p.derived, p.site): Fraction(p.price) for p in solution.flow_prices}
+    grouped = {d for group in problem.facts.co_location for d in group}
+    units = [
+        *problem.facts.co_location,
+        *((d.id,) for d in problem.datasets if d.id not in grouped),
+    ]
+    total = Fraction(0)
+    for unit in units:
+        allowed = [s for s in range(len(problem.sites)) if _open(problem, unit, s)]
+        costs = [sum(_reduced(problem, d, s, prices, messages) for d in unit) for s in allowed]
+        wanted = next(d.replicas for d in problem.datasets if d.id == unit[0])
+        total += min(sum(chosen) for chosen in combinations(costs, wanted))
+    instance = read_instance(problem)
+    for row in instance.rows:
+        total -= prices.get(row.name, Fraction(0)) * _limit(problem, row.name)
+    return total
+
+
+def _open(problem: Problem, unit: tuple[str, ...], site: int) -> bool:
+    instance = read_instance(problem)
+    of = instance.of
+    column = [s.id for s in of.sites].index(problem.sites[site].id)
+    member = [d.id for d in of.datasets].index(unit[0])
+    row = next(u for u, members in enumerate(instance.members) if member in members)
+    return bool(instance.allowed[row, column])
+
+
+def _reduced(problem, name, site, prices, messages) -> Fraction:
+    d = next(d for d in problem.datasets if d.id == name)
+    s = problem.sites[site]
+    cost = separable_cost(problem, d, s)
+    cost += prices.get(f"capacity[{s.id}]", 0) * d.volume_gb
+    cost += prices.get(f"concentration_volume[{s.operator}]", 0) * d.volume_gb
+    cost += prices.get(f"concentration_critical[{s.operator}]", 0) * int(is_critical(problem, d))
+    cost += prices.get("exit_budget", 0) * exit_cost(problem, d, s)
+    cost += prices.get("closed_stack", 0) * d.volume_gb * verdict_of(problem, d, s).closed_stack
+    cost -= prices.get("moves", 0) * (d.current_site == s.id)
+    operator = {t.id: t.operator for t in problem.sites}
+    for (source, derived, at), message in messages.items():
+        if source == name and at == s.id:
+            cost += message
+        if derived == name and operator[at] == s.operator:
+            cost -= message
+    return Fraction(cost)
+
+
+def _limit(problem: Problem, row: str) -> Fraction:
+    """Right-hand sides as the contract of prices has them."""
+    return Fraction(next(r for r in read_instance(problem).rows if r.name == row).rhs)
