@@ -117,7 +117,8 @@ def deciding(city: City, policies: Path) -> Iterator[subprocess.Popen[str]]:
     arguments = ["decide", *city.inputs, "--policies", str(policies), "--out", str(city.plan)]
     process = subprocess.Popen(
         command(*arguments),
-        env=environment(),
+        # Longer than our patience: nobody who interrupts is made to wait for OPA's deadline.
+        env=environment() | {"PLACEMENT_OPA_DEADLINE_S": "3600"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
