@@ -28,6 +28,10 @@ def gap_between(objective: float, bound: float) -> float:
     return max(0.0, objective - bound) / objective if objective > 0 else 0.0
 
 
+class OutOfTime(Exception):
+    """The deadline passed, or the solve was cancelled. Never leaves this room."""
+
+
 class Watch:
     """The clock of one solve: deadline, cancellation and progress in one place."""
 
@@ -62,6 +66,16 @@ class Watch:
     def expired(self) -> bool:
         """No time left, or cancelled."""
         return self.left_s <= 0.0
+
+    def check(self) -> None:
+        """Leave work that HiGHS cannot interrupt.
+
+        Raises
+        ------
+        OutOfTime
+        """
+        if self.expired:
+            raise OutOfTime
 
     def within(self, limit_s: float) -> Watch:
         """The same watch with an earlier deadline: at most `limit_s` from now."""

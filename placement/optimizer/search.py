@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +24,7 @@ from placement.optimizer.highs import Ending, Outcome, Task, run
 from placement.optimizer.instance import Instance
 from placement.optimizer.lineage import lineage_cost
 from placement.optimizer.model import Model
-from placement.optimizer.progress import Watch, gap_between
+from placement.optimizer.progress import OutOfTime, Watch, gap_between
 from placement.optimizer.relaxation import Relaxed
 from placement.optimizer.whole import whole_model
 
@@ -102,12 +102,13 @@ class Search:
 
     def run(self) -> None:
         """Search until the gap asked for is proven, infeasibility is, or time runs out."""
-        if self.gap > 0 and int(self.instance.allowed.sum()) > SMALL:
-            self.watch.enter("polish", None, self.bound)
-            self._polish()
-        if not self.proven and not self.watch.expired:
-            self.watch.enter("search", self._incumbent, self.bound)
-            self._whole()
+        with suppress(OutOfTime):
+            if self.gap > 0 and int(self.instance.allowed.sum()) > SMALL:
+                self.watch.enter("polish", None, self.bound)
+                self._polish()
+            if not self.proven and not self.watch.expired:
+                self.watch.enter("search", self._incumbent, self.bound)
+                self._whole()
 
     @property
     def _incumbent(self) -> float | None:
@@ -171,7 +172,7 @@ class Search:
         watch = self.watch.within(limit_s)
         while True:
             with self.tally.building():
-                model = whole_model(self.instance, allowed, self.covers).model
+                model = whole_model(self.instance, allowed, self.covers, self.watch).model
             self.tally.count(model)
             began = time.monotonic()
             outcome = run(model, task, watch, known_bound)

@@ -13,7 +13,7 @@ from placement.optimizer.exact import ExactCheck
 from placement.optimizer.highs import Ending
 from placement.optimizer.instance import Instance, read_instance
 from placement.optimizer.prices import published
-from placement.optimizer.progress import Progress, Watch
+from placement.optimizer.progress import OutOfTime, Progress, Watch
 from placement.optimizer.relaxation import Relaxed, solve_relaxation
 from placement.optimizer.search import Search, Tally
 from placement.optimizer.whole import whole_model
@@ -64,7 +64,10 @@ def solve(
         watch.enter("core")
         members = [instance.of.datasets[d].id for d in instance.members[stuck[0]]]
         return _infeasible(find_core(alone(problem, members), watch), tally)
-    ending, relaxed = _relax(instance, watch, tally)
+    try:
+        ending, relaxed = _relax(instance, watch, tally)
+    except OutOfTime:
+        ending, relaxed = Ending.STOPPED, None
     if ending is Ending.INFEASIBLE:
         return _explained(problem, watch, tally)
     if relaxed is None:
@@ -79,9 +82,10 @@ def solve(
 
 
 def _relax(instance: Instance, watch: Watch, tally: Tally) -> tuple[Ending, Relaxed | None]:
+    watch.check()
     watch.enter("prices")
     with tally.building():
-        whole = whole_model(instance, instance.allowed, [])
+        whole = whole_model(instance, instance.allowed, [], watch)
     tally.count(whole.model)
     began = time.monotonic()
     ending, relaxed = solve_relaxation(whole, watch)

@@ -14,6 +14,7 @@ from placement.optimizer.exact import Overload
 from placement.optimizer.instance import Instance
 from placement.optimizer.lineage import add_replicated_lineage, add_simple_lineage
 from placement.optimizer.model import Model
+from placement.optimizer.progress import Watch
 from placement.optimizer.segregation import add_segregation
 from placement.optimizer.separation import add_replica_separation, add_separation
 
@@ -31,14 +32,24 @@ class Whole:
     """The first so many rows are assignment, coupling and such flows: prices see no others."""
 
 
-def whole_model(instance: Instance, allowed: Flags, covers: list[Overload]) -> Whole:
-    """Every constraint and cost of the problem over the allowed pairs, (U, S)."""
+def whole_model(instance: Instance, allowed: Flags, covers: list[Overload], watch: Watch) -> Whole:
+    """Every constraint and cost of the problem over the allowed pairs, (U, S).
+
+    Raises
+    ------
+    OutOfTime
+    """
+    watch.check()
     model = Model(instance, allowed)
     model.charge_separable()
+    watch.check()
     add_assignment(model)
+    watch.check()
     coupling = add_coupling(model)
+    watch.check()
     flows = add_simple_lineage(model)
     priced = len(model.row_names)
+    watch.check()
     add_separation(model)
     add_replica_separation(model)
     add_segregation(model)

@@ -22,7 +22,7 @@ def test_covers_of_any_overload_leave_the_best_plan_in(problem: Problem, data: s
     if best is None:
         return
     covers = _covers(problem, instance.site_ids(instance.allowed), data)
-    model = whole_model(instance, instance.allowed, covers).model
+    model = whole_model(instance, instance.allowed, covers, Watch(60)).model
     model.charge([])
     outcome = run(model, Task(), Watch(60))
     assert outcome.ending is Ending.OPTIMAL

@@ -10,12 +10,14 @@ import pulp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pulp.apis.coin_api import pulp_cbc_path
 
 from models import Problem, Solution, Termination
 from placement.optimizer import solve
 from placement.optimizer.instance import read_instance
+from placement.optimizer.loaded import Loaded
 from placement.optimizer.prices import Prices, price_bound, published
+from placement.optimizer.progress import Watch
+from placement.optimizer.relaxation import dual_bound
 from placement.optimizer.whole import whole_model
 from tests.optimizer_cases import (
     best_plan,
@@ -78,7 +80,7 @@ def test_published_prices_are_as_good_as_the_relaxation_they_come_from(problem: 
     if solution.termination is not Termination.WITHIN_GAP:
         return
     instance = read_instance(problem)
-    whole = whole_model(instance, instance.allowed, [])
+    whole = whole_model(instance, instance.allowed, [], Watch(60))
     model = whole.model.finish()
     for row in model.constraints()[whole.priced :]:
         model._constraints.pop(row.name)
@@ -87,23 +89,19 @@ def test_published_prices_are_as_good_as_the_relaxation_they_come_from(problem: 
     assert float(_exact_bound(problem, solution)) == pytest.approx(relaxed, rel=1e-6, abs=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
-@given(tiny_problems())
-def test_cbc_finds_the_same_optimum_in_the_same_model(problem: Problem):
-    solution = solve(problem)
-    instance = read_instance(problem)
-    if instance.unplaceable():
-        assert solution.termination is Termination.INFEASIBLE
+@settings(max_examples=100, deadline=None)
+@given(tiny_problems(datasets_max=4), st.data())
+def test_any_duals_of_all_rows_prove_a_bound(problem: Problem, data: st.DataObject):
+    """D(y), which the search works with, holds for y that no linear programme has seen."""
+    instance, best = read_instance(problem), best_plan(problem)
+    if best is None:
         return
-    model = whole_model(instance, instance.allowed, []).model
-    finished = model.finish()
-    status = finished.solve(pulp.COIN_CMD(path=pulp_cbc_path, msg=False))
-    if solution.termination is Termination.INFEASIBLE:
-        assert status == pulp.LpStatusInfeasible
-        return
-    assert finished.sol_status == pulp.LpSolutionOptimal
-    cost = pulp.value(finished.objective) / model.cost_scale
-    assert solution.objective_eur == pytest.approx(cost, rel=1e-5, abs=1e-3)
+    model = whole_model(instance, instance.allowed, [], Watch(60)).model
+    loaded = Loaded(model, Watch(60), integer=False)
+    duals = [data.draw(st.floats(-20, 5)) for _ in model.row_names]
+    bound, reduced = dual_bound(model, loaded, instance.fitting, np.array(duals))
+    assert bound <= float(best) + 1e-6 * max(1.0, float(best))
+    assert np.isfinite(reduced[instance.fitting]).all()
 
 
 def _exact_bound(problem: Problem, solution: Solution) -> Fraction:

@@ -88,6 +88,23 @@ def test_cancelled_before_it_began_there_is_no_plan():
     assert (solution.placements, solution.objective_eur, solution.gap) == ((), None, None)
 
 
+@pytest.mark.parametrize("phase", ["reading", "prices", "polish", "search"])
+def test_cancelling_in_any_phase_ends_it(phase, monkeypatch):
+    monkeypatch.setattr(search, "SMALL", 10)
+    monkeypatch.setattr(search, "NEAR_TIES", 5)
+    cancel, seen = threading.Event(), []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress.phase)
+        if progress.phase == phase:
+            cancel.set()
+
+    given = hard_problem(gap=Decimal("0.000001"), time_limit_s=600)
+    solution = solve(given, progress=stop, cancel=cancel)
+    assert solution.termination is Termination.TIME_LIMIT
+    assert seen[-1] == phase
+
+
 def test_cancelling_from_another_thread_stops_the_solver():
     cancel, started, answers = threading.Event(), threading.Event(), []
 
