@@ -14,7 +14,7 @@ replicas are left out, which only lowers it. The certificate re-computes L from 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.instance import Instance
 
 DECIMALS = Decimal("1e-12")
+WIDE = Context(prec=80)
+"""Room for the largest price times the largest volume: the default 28 digits are too few."""
 ROUNDING = 1e-12
 """Relative allowance for the rounding of float sums when a bound is computed from prices."""
 
@@ -99,4 +101,4 @@ def as_published(price: float) -> float:
 
 
 def _decimal(price: float, rounding: str) -> Decimal:
-    return Decimal(price).quantize(DECIMALS, rounding=rounding)
+    return Decimal(price).quantize(DECIMALS, rounding=rounding, context=WIDE)

@@ -8,6 +8,7 @@ import pytest
 
 from models import (
     FixedPair,
+    Flow,
     Level,
     Problem,
     SegregatedDuties,
@@ -227,6 +228,38 @@ def test_sites_whose_ids_differ_in_punctuation_are_different_sites():
     )
     given = problem((dataset("a-b"), dataset("a_b")), sites, parameters=free())
     assert placed(given) == (("eu_west",), ("eu_west",))
+
+
+def test_the_dearest_and_largest_of_everything_still_has_prices():
+    most = 10**12
+    sites = (
+        site(
+            "a",
+            operator="x",
+            capacity_gb=most,
+            egress_price_eur_per_gb=most,
+            object_price_eur_per_gb_month=most,
+        ),
+        site(
+            "b",
+            operator="y",
+            capacity_gb=most,
+            egress_price_eur_per_gb=most,
+            object_price_eur_per_gb_month=most - 1,
+        ),
+    )
+    given = problem(
+        (dataset("d", volume_gb=most), dataset("e", volume_gb=most)),
+        sites,
+        verdicts=((ELIGIBLE, INELIGIBLE), (INELIGIBLE, ELIGIBLE)),
+        parameters=free(),
+        facts={"flows": (Flow(source="d", derived="e", monthly_transfer_gb=Decimal(most)),)},
+    )
+    solution = solve(given)
+    assert solution.placements == (("a",), ("b",))
+    assert solution.objective_eur == pytest.approx(12 * (3 * float(most) ** 2), rel=1e-9)
+    (flow_price,) = solution.flow_prices
+    assert Decimal(12) * most * most * Decimal("0.999999") < flow_price.price <= 12 * most * most
 
 
 def test_nothing_to_place_costs_nothing():
