@@ -452,6 +452,7 @@ def test_killed_between_two_questions_fails_the_next_and_then_goes_on(policies):
         for _ in range(2):
             opa = opa_child()
             opa.kill()
+            assert wait_until(lambda dead=opa.pid: not running(dead))
             with pytest.raises(PolicyEngineError, match="killed by SIGKILL"):
                 engine.ask(question())
             assert engine.ask(question()).eligible
