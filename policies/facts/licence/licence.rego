@@ -14,6 +14,7 @@ import data.thresholds
 open(expression) if expression in thresholds.openness.open_licences
 
 open(expression) if {
+	is_string(expression)
 	not expression in thresholds.openness.open_licences
 	_outcome(_formula(_tokens(expression))) == "T"
 }
