@@ -85,7 +85,7 @@ def write_policies(folder: Path, rego: str = GOOD, **files: str) -> Path:
 
 def opa_settings(**changes: Any) -> Settings:
     """Settings for the OPA that the environment names; a deadline that a loaded machine keeps."""
-    fields = {"opa_bin": read_settings().opa_bin, "opa_deadline_s": 60.0}
+    fields: dict[str, Any] = {"opa_bin": read_settings().opa_bin, "opa_deadline_s": 60.0}
     return Settings(**(fields | changes))
 
 
@@ -105,7 +105,7 @@ def site_view(**changes: Any) -> PolicySite:
 
 def question(**changes: Any) -> PolicyInput:
     """A single question about the builders' dataset and site."""
-    fields = {"dataset": view(), "site": site_view(), "as_of": builders.AS_OF}
+    fields: dict[str, Any] = {"dataset": view(), "site": site_view(), "as_of": builders.AS_OF}
     return PolicyInput(**(fields | changes))
 
 

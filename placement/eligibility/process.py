@@ -105,8 +105,7 @@ class OpaProcess:
             how = f"OPA ended with exit code {code}"
         self._output.seek(0)
         text = self._output.read().decode("utf-8", errors="replace")
-        # OPA warns, as JSON, about things such as running as root: never why it ended.
-        lines = [line for line in text.splitlines() if '"level":"warning"' not in line]
+        lines = [line for line in text.splitlines() if not _is_only_a_warning(line)]
         said = " ".join(" ".join(lines).split())[-_OUTPUT_CHARACTERS:]
         return f"{how}: {said}" if said else how
 
@@ -160,6 +159,11 @@ def _start_guard(pid: int, folder: Path) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # a signal to our process group must not take the guard along
     )
+
+
+def _is_only_a_warning(line: str) -> bool:
+    """Running as root, or a flag that OPA 1.10 and 1.22 name differently: never why OPA ended."""
+    return '"level":"warning"' in line or line.startswith("Flag --skip-version-check")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
