@@ -23,9 +23,12 @@ import data.thresholds
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
 	some tasks in {true: {"administrators"}, false: {"administrators", "readers"}}[dataset.public]
-	count(object.get(input.dataset, tasks, [])) == 0
+	not _named(tasks)
 	message := sprintf("no %s are named", [tasks])
 }
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_named(tasks) if count(input.dataset[tasks]) > 0
 
 # METADATA
 # title: access.roles_served
@@ -103,9 +106,11 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.confidentiality >= thresholds.access.clearance_from_confidentiality
-	count(object.get(input.site, "administrators", [])) == 0
+	not _site_administrators_named
 	message := "the site names no administrators"
 }
+
+_site_administrators_named if count(input.site.administrators) > 0
 
 # METADATA
 # title: access.site_administrators_cleared
@@ -122,7 +127,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 	site.lowest_clearance < input.dataset.confidentiality
 	uncleared := {report.clearance_of(role) |
 		some role in input.site.administrators
-		not role.clearance >= input.dataset.confidentiality
+		not _cleared(role)
 	}
 	count(uncleared) > 0
 	message := sprintf("confidentiality %v, administered by %v", [
@@ -130,6 +135,8 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 		concat(", ", uncleared),
 	])
 }
+
+_cleared(role) if role.clearance >= input.dataset.confidentiality
 
 # METADATA
 # title: access.duties_segregated

@@ -21,9 +21,12 @@ import data.report
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
 	site.external
-	not is_array(input.site.clauses)
+	not _clauses_stated
 	message := "no clauses of a hosting contract are stated"
 }
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_clauses_stated if is_array(input.site.clauses)
 
 # METADATA
 # title: procurement.hosting_handover_machine_readable

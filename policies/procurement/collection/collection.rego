@@ -19,7 +19,7 @@ import data.thresholds
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.collected_by == "contractor"
-	not is_object(input.dataset.contract)
+	not _under_contract
 	message := "a contractor collects the data, and no contract is stated"
 }
 
@@ -35,10 +35,15 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_under_contract
-	not input.dataset.contract.handover_format in thresholds.procurement.handover_formats
+	not _handed_over_open
 	message := sprintf("hand-over format: %v", [
 		report.shown(input.dataset.contract, "handover_format"),
 	])
+}
+
+# Rules of their own: what a call makes of an absent attribute is undefined, and its negation too.
+_handed_over_open if {
+	input.dataset.contract.handover_format in thresholds.procurement.handover_formats
 }
 
 # METADATA
@@ -107,7 +112,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 	not _in_force
 	message := sprintf("contract end: %v; judged on %v", [
 		report.shown(input.dataset.contract, "end_date"),
-		input.as_of,
+		report.shown(input, "as_of"),
 	])
 }
 
