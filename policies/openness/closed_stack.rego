@@ -4,6 +4,7 @@ import data.facts.dataset
 import data.facts.site
 
 # METADATA
+# scope: document
 # description: |
 #   The dataset would rest on a closed stack here: something it depends on is not under an open
 #   licence, or is not known to be.

@@ -9,6 +9,7 @@ import data.thresholds
 in_eea(country) if country in thresholds.countries.eea
 
 # METADATA
+# scope: document
 # description: The EEA, or a country with an adequacy decision under art. 45 of the GDPR.
 safe(country) if in_eea(country)
 

@@ -13,6 +13,7 @@ import data.report
 import data.thresholds
 
 # METADATA
+# scope: document
 # description: |
 #   The data says something about people, pseudonymised or not (GDPR, recital 26). A category that
 #   is missing is reported once, by classification.attributes_stated.
@@ -24,18 +25,21 @@ personal if {
 }
 
 # METADATA
+# scope: document
 # description: Data that art. 9 or art. 10 of the GDPR protects more strictly.
 default sensitive := false
 
 sensitive if input.dataset.gdpr_category in {"criminal", "special"}
 
 # METADATA
+# scope: document
 # description: Anyone may see the data.
 default public := false
 
 public if input.dataset.access_rights == "public"
 
 # METADATA
+# scope: document
 # description: Personal data, or data of the confidentiality from which accesses are accounted for.
 default accountable := false
 
@@ -57,6 +61,7 @@ closed_technologies contains report.shown(technology, "name") if {
 }
 
 # METADATA
+# scope: document
 # description: Everyone who works with the dataset.
 roles contains role if some role in input.dataset.readers
 

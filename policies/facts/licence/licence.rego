@@ -8,6 +8,7 @@ package facts.licence
 import data.thresholds
 
 # METADATA
+# scope: document
 # description: |
 #   The expression lets the city use the software under licences from the list of open ones: with OR
 #   one side is enough, with AND both are needed. What is not an SPDX expression is not open.

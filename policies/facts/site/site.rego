@@ -13,18 +13,21 @@ import data.report
 import data.thresholds
 
 # METADATA
+# scope: document
 # description: Someone else runs the site, which is not shown to be the city's own.
 default external := true
 
 external := false if input.site.operator.municipal == true
 
 # METADATA
+# scope: document
 # description: The site is some form of cloud.
 default cloud := true
 
 cloud := false if input.site.kind == "on_premise"
 
 # METADATA
+# scope: document
 # description: A third country may be able to oblige the operator to hand data over.
 default exposed := true
 
@@ -33,24 +36,28 @@ exposed := false if input.site.operator.extraterritorial_exposure == false
 exposed := false if not external
 
 # METADATA
+# scope: document
 # description: The site is in the EEA.
 default in_eea := false
 
 in_eea if country.in_eea(input.site.country)
 
 # METADATA
+# scope: document
 # description: The site is in the EEA or in a country with an adequacy decision.
 default in_safe_country := false
 
 in_safe_country if country.safe(input.site.country)
 
 # METADATA
+# scope: document
 # description: The operator is from the EEA or from a country with an adequacy decision.
 default operator_from_safe_country := false
 
 operator_from_safe_country if country.safe(input.site.operator.country)
 
 # METADATA
+# scope: document
 # description: The operator's ultimate parent is in the EEA.
 default parent_in_eea := false
 
@@ -120,6 +127,7 @@ unlicensed_interfaces := _interfaces_of({component |
 })
 
 # METADATA
+# scope: document
 # description: There is a stack, and every component of it is under an open licence.
 default open_stack := false
 
@@ -148,6 +156,7 @@ _interfaces_of(components) := {served |
 serves contains role if some role in input.site.serves_roles
 
 # METADATA
+# scope: document
 # description: |
 #   The lowest clearance among the site's administrators; below every level where one is unknown or
 #   none is named.
