@@ -126,11 +126,16 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: mandatory
 violations contains report.violation(rego.metadata.rule(), message) if {
 	site.external
-	not _at_most(input.site.exit_notice_days, thresholds.openness.exit_notice_days_max)
+	not _notice_within_data_act
 	message := sprintf("notice in days: %v; at most %v", [
 		report.shown(input.site, "exit_notice_days"),
 		thresholds.openness.exit_notice_days_max,
 	])
+}
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_notice_within_data_act if {
+	_at_most(input.site.exit_notice_days, thresholds.openness.exit_notice_days_max)
 }
 
 # METADATA

@@ -57,8 +57,11 @@ interfaces contains wanted if some wanted in input.dataset.interfaces
 # description: Software the dataset depends on that is not known to be under an open licence.
 closed_technologies contains report.shown(technology, "name") if {
 	some technology in input.dataset.technologies
-	not licence.open(technology.licence)
+	not _open(technology)
 }
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_open(technology) if licence.open(technology.licence)
 
 # METADATA
 # scope: document
@@ -77,19 +80,22 @@ role_ids contains role.id if some role in roles
 # description: Roles, in words, that are not screened for the dataset's confidentiality.
 uncleared contains report.clearance_of(role) if {
 	some role in roles
-	not role.clearance >= input.dataset.confidentiality
+	not _cleared(role)
 }
+
+# A rule of its own: a comparison with an absent attribute is undefined, and its negation too.
+_cleared(role) if role.clearance >= input.dataset.confidentiality
 
 # METADATA
 # description: Roles, in words, from whose country working with the dataset would be a transfer.
 used_from_elsewhere contains report.country_of(role) if {
 	some role in roles
-	not _may_work_from(role.country)
+	not _may_work(role)
 }
 
-_may_work_from(place) if country.in_eea(place)
+_may_work(role) if country.in_eea(role.country)
 
-_may_work_from(place) if {
+_may_work(role) if {
 	not sensitive
-	country.safe(place)
+	country.safe(role.country)
 }

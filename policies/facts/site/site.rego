@@ -138,13 +138,16 @@ open_stack if {
 
 _open_components contains component if {
 	some component in input.site.stack
-	licence.open(component.licence)
+	_open(component)
 }
 
 _closed_components contains component if {
 	some component in input.site.stack
-	not licence.open(component.licence)
+	not _open(component)
 }
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_open(component) if licence.open(component.licence)
 
 _interfaces_of(components) := {served |
 	some component in components
@@ -171,15 +174,19 @@ lowest_clearance := min({role.clearance | some role in input.site.administrators
 # description: Administrators, in words, who work from outside the EEA.
 administered_outside_eea contains report.country_of(role) if {
 	some role in input.site.administrators
-	not country.in_eea(role.country)
+	not _in_eea(role)
 }
+
+_in_eea(role) if country.in_eea(role.country)
 
 # METADATA
 # description: Administrators, in words, who work from a country without an adequacy decision.
 administered_outside_safe_countries contains report.country_of(role) if {
 	some role in input.site.administrators
-	not country.safe(role.country)
+	not _in_safe_country(role)
 }
+
+_in_safe_country(role) if country.safe(role.country)
 
 # METADATA
 # description: |
