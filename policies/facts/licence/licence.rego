@@ -66,11 +66,13 @@ _belongs_to_exception(tokens, place) if _grants_exception(tokens, place - 1)
 # WITH stands between a licence and a known exception, which only ever adds permissions. Anywhere
 # else the word is no operator, but the id of a licence that nobody knows.
 _grants_exception(tokens, place) if {
-	lower(tokens[place]) == "with"
+	_says_with(tokens, place)
 	not _operator[tokens[place - 1]]
-	not lower(tokens[place - 2]) == "with"
+	not _says_with(tokens, place - 2)
 	tokens[place + 1] in thresholds.openness.open_licence_exceptions
 }
+
+_says_with(tokens, place) if lower(tokens[place]) == "with"
 
 # Ids are compared in any case, and a trailing + means "or any later version" (SPDX 2.3, D.2 and D.3).
 _known(id) if contains(_open_lines, sprintf("\n%s\n", [lower(trim_suffix(id, "+"))]))
