@@ -21,7 +21,7 @@ preferences contains report.preference(rego.metadata.rule(), message) if {
 preferences contains report.preference(rego.metadata.rule(), message) if {
 	site.external
 	preferred := thresholds.preferences.seal_preferred_by_confidentiality[input.dataset.confidentiality]
-	not input.site.seal_level >= preferred
+	not _sealed(preferred)
 	message := sprintf("SEAL is %v; %v is preferred", [report.shown(input.site, "seal_level"), preferred])
 }
 
@@ -29,6 +29,8 @@ preferences contains report.preference(rego.metadata.rule(), message) if {
 # title: residency.prefer_home_country
 # description: Data rests near the people who use it.
 preferences contains report.preference(rego.metadata.rule(), message) if {
-	not input.site.country in thresholds.countries.home
+	not _at_home
 	message := sprintf("the site is in %v", [report.shown(input.site, "country")])
 }
+
+_at_home if input.site.country in thresholds.countries.home

@@ -133,13 +133,16 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 	site.external
 	minimum := thresholds.residency.seal_min_by_confidentiality[input.dataset.confidentiality]
 	minimum > 0
-	not input.site.seal_level >= minimum
+	not _sealed(minimum)
 	message := sprintf("SEAL is %v; confidentiality %v asks for %v", [
 		report.shown(input.site, "seal_level"),
 		input.dataset.confidentiality,
 		minimum,
 	])
 }
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_sealed(minimum) if input.site.seal_level >= minimum
 
 # METADATA
 # title: residency.foreign_ownership_ceiling

@@ -30,7 +30,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 	count(missing) > 0
 	message := sprintf("no valid certificate for confidentiality %v; valid here: %v", [
 		concat(", ", [sprintf("%v", [level]) | some level in missing]),
-		concat(", ", site.schemes),
+		concat(", ", [sprintf("%v", [scheme]) | some scheme in site.schemes]),
 	])
 }
 
@@ -46,12 +46,15 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
 	kinds := thresholds.security.site_kinds_by_confidentiality[input.dataset.confidentiality]
-	not input.site.kind in kinds
+	not _of_kind(kinds)
 	message := sprintf("confidentiality %v at a site of kind %v", [
 		input.dataset.confidentiality,
 		report.shown(input.site, "kind"),
 	])
 }
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_of_kind(kinds) if input.site.kind in kinds
 
 # METADATA
 # title: security.city_holds_keys
@@ -145,9 +148,11 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.personal
 	input.site.kind == "public_cloud"
-	not input.dataset.dpia in {"pre_scan", "full"}
+	not _pre_scanned
 	message := sprintf("DPIA: %v", [report.shown(input.dataset, "dpia")])
 }
+
+_pre_scanned if input.dataset.dpia in {"pre_scan", "full"}
 
 # METADATA
 # title: security.dpia_full_for_high_risk

@@ -93,11 +93,14 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.personal
 	site.external
 	not site.operator_from_safe_country
-	not "standard_contractual_clauses" in input.site.clauses
+	not _under_standard_clauses
 	message := sprintf("the operator is from %v and there are no standard contractual clauses", [
 		report.shown(input.site.operator, "country"),
 	])
 }
+
+# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
+_under_standard_clauses if "standard_contractual_clauses" in input.site.clauses
 
 # METADATA
 # title: transfer.dataset_used_from_safe_countries
