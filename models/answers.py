@@ -79,12 +79,14 @@ class WhyNot(Frozen):
     site: Identifier
     violations: tuple[SourcedViolation, ...] = ()
     blocked_by: tuple[str, ...] = ()
-    """Constraints that cannot hold together with this choice."""
+    """Constraints that stand in the way of this choice."""
+    others_stay: bool = True
+    """True: every other dataset stays where the plan has it. False: the whole plan was solved
+    again with a replica required here."""
     extra_eur_per_year: Decimal | None = None
-    """What the whole plan would cost more with a replica here, in EUR a year."""
-    extra_is_exact: bool = False
-    """True: re-solved with the pair required, exact within the gap. False: at least this much,
-    from the plan's prices."""
+    """What the plan would cost more with a replica here, in EUR a year; none where it cannot be.
+    Where the whole plan was solved again it is exact up to the plan's gap, and can be negative
+    within it."""
 
 
 class Explanation(Frozen):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.base import Day, Flag, Frozen, Identifier, MonthlyGb, Title, WholeGb
 from models.levels import ClassificationLevel, Level
@@ -128,8 +128,25 @@ class Dataset(Frozen):
     """Software the dataset's applications depend on."""
     replicas: Annotated[int, Field(ge=1, le=5, strict=True)] = 1
     current_site: Identifier | None = None
+    """Where it rests today; the first of its sites where it has replicas."""
+    further_current_sites: tuple[Identifier, ...] = ()
+    """Sites of its further replicas today."""
     synthetic: tuple[str, ...] = ()
     """Names of fields that an importer made up from a seed."""
+
+    @property
+    def current_sites(self) -> tuple[str, ...]:
+        """Every site that holds a replica today."""
+        first = () if self.current_site is None else (self.current_site,)
+        return first + self.further_current_sites
+
+    @model_validator(mode="after")
+    def _current_sites_are_distinct(self) -> Dataset:
+        if self.further_current_sites and self.current_site is None:
+            raise ValueError("further_current_sites without a current_site")
+        if len(set(self.current_sites)) != len(self.current_sites):
+            raise ValueError("current sites repeat a site")
+        return self
 
 
 class EffectiveClass(Frozen):

@@ -33,7 +33,7 @@ class Costs(Frozen):
       that have no workplace at a site of the same operator (1 where no reader is named)
     - lineage: for each flow and each site of the derived dataset, 12 monthly_transfer_gb times
       the least egress price among the source's sites, 0 where one has the same operator
-    - migration: for each replica at a site other than the current one (none without a current
+    - migration: for each replica at a site that holds none today (none without a current
       site): (v (migration_eur_per_gb + g of the current site, 0 within one operator)
       + migration_eur_per_dataset) / amortisation_years
     - preference: sum of the penalties of the preferences that are not met; not money spent

@@ -115,7 +115,7 @@ class PolicySite(Frozen):
 
 
 class PolicyInput(Frozen):
-    """`input` of a single query: may this dataset rest at this site on this day?"""
+    """The `input` of a single query: may this dataset rest at this site on this day."""
 
     dataset: PolicyDataset
     site: PolicySite

@@ -49,6 +49,13 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+def shipped_policies() -> Path:
+    """The policy bundle that came with this package: beside it in a source tree, inside a wheel."""
+    package = Path(__file__).resolve().parent
+    inside = package / "_policies"
+    return inside if inside.is_dir() else package.parent / "policies"
+
+
 def _seconds(text: str | None) -> float:
     if text is None:
         return Settings.opa_deadline_s

@@ -257,8 +257,14 @@ def explanation(**changes: Any) -> Explanation:
                 violations=(SourcedViolation(obligation=EEA, message=ABROAD.message),),
             ),
             WhyNot(site="full", blocked_by=("capacity[full]",)),
-            WhyNot(site="exact", extra_eur_per_year=Decimal("12.30"), extra_is_exact=True),
-            WhyNot(site="bounded", extra_eur_per_year=Decimal("4.00")),
+            WhyNot(site="alone", extra_eur_per_year=Decimal("12.30")),
+            WhyNot(
+                site="again",
+                blocked_by=("capacity[again]",),
+                others_stay=False,
+                extra_eur_per_year=Decimal("4.00"),
+            ),
+            WhyNot(site="never", blocked_by=("capacity[never]",), others_stay=False),
         ),
     }
     return Explanation(**(fields | changes))

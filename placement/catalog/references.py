@@ -34,6 +34,8 @@ def check_references(
             defects += _missing(catalog_file, record, field, "role", named, roles)
         current = () if dataset.current_site is None else (dataset.current_site,)
         defects += _missing(catalog_file, record, "current_site", "site", current, sites)
+        further = dataset.further_current_sites
+        defects += _missing(catalog_file, record, "further_current_sites", "site", further, sites)
     for site in register.sites:
         defects += _site_references(site, roles, register_file)
     for file, declared in ((catalog_file, catalog.roles), (register_file, register.roles)):

@@ -159,7 +159,7 @@ class Tariff:
 
     def _migration(self, dataset: Dataset, site: str) -> int:
         current = dataset.current_site
-        if current is None or current == site:
+        if current is None or site in dataset.current_sites:
             return 0
         work = self._city.parameters
         same_operator = self._city.operator_of(current) == self._city.operator_of(site)

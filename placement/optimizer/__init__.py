@@ -6,5 +6,6 @@ this process, and by nothing else in the package.
 
 from placement.optimizer.progress import Progress
 from placement.optimizer.solving import solve
+from placement.optimizer.standalone import own_costs
 
-__all__ = ["Progress", "solve"]
+__all__ = ["Progress", "own_costs", "solve"]

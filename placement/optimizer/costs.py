@@ -61,8 +61,8 @@ def reading(of: Attributes, roles: Iterable[Role]) -> Floats:
 def migration(of: Attributes, parameters: Parameters) -> Floats:
     """(v_d (migration_eur_per_gb + g_c) + migration_eur_per_dataset) / amortisation_years.
 
-    c is the current site; 0 at c itself and without a current site; g_c counts as 0 within one
-    operator.
+    c is the current site; 0 at c itself, at the sites of further replicas today, and without a
+    current site; g_c counts as 0 within one operator.
     """
     at = of.current
     egress = np.where(
@@ -73,6 +73,9 @@ def migration(of: Attributes, parameters: Parameters) -> Floats:
     moved = of.volume_gb[:, None] * (float(parameters.migration_eur_per_gb) + egress)
     yearly = (moved + float(parameters.migration_eur_per_dataset)) / parameters.amortisation_years
     moves = (at[:, None] >= 0) & (at[:, None] != np.arange(len(of.sites))[None, :])
+    column = {site.id: s for s, site in enumerate(of.sites)}
+    for d, dataset in enumerate(of.datasets):
+        moves[d, [column[site] for site in dataset.further_current_sites]] = False
     return np.where(moves, yearly, 0.0)
 
 

@@ -481,9 +481,10 @@ def test_explain_says_why_here_and_why_not_elsewhere(answers):
     assert "permits <- register" in words
     assert "uscloud: not allowed - residency.stays_in_eea: the site is in US" in words
     assert "GDPR, chapter V (urn:celex:32016R0679)" in words
-    assert "full: not possible: it cannot hold together with capacity[full]" in words
-    assert "exact: EUR 12.30 a year more" in words
-    assert "bounded: at least EUR 4.00 a year more" in words
+    assert "full: not while everything else stays where it is, because of capacity[full]" in words
+    assert "alone: EUR 12.30 a year more, with everything else where it is" in words
+    assert "again: EUR 4.00 a year more, with the whole plan decided again" in words
+    assert "never: not possible: it cannot hold together with capacity[never]" in words
 
 
 def test_explain_as_json_and_csv(answers):
@@ -497,8 +498,9 @@ def test_explain_as_json_and_csv(answers):
         ("townhall", "placed"),
         ("uscloud", "violation"),
         ("full", "blocked"),
-        ("exact", "costlier"),
-        ("bounded", "costlier"),
+        ("alone", "costlier"),
+        ("again", "costlier"),
+        ("never", "blocked"),
     ]
 
 

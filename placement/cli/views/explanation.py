@@ -50,16 +50,19 @@ def verdict(answer: WhyNot) -> str:
     """The answer for one site, in a few words."""
     if answer.violations:
         return "not allowed"
-    if answer.blocked_by:
-        return f"not possible: it cannot hold together with {listed(answer.blocked_by)}"
     extra = answer.extra_eur_per_year
-    if extra is None:
+    if extra is None and not answer.blocked_by:
         return "allowed; what it would cost is not known"
+    if extra is None:
+        blocked = listed(answer.blocked_by)
+        if answer.others_stay:
+            return f"not while everything else stays where it is, because of {blocked}"
+        return f"not possible: it cannot hold together with {blocked}"
     if extra < 0:
         return f"EUR {eur(-extra)} a year less, within what the plan's gap leaves open"
-    if answer.extra_is_exact:
-        return f"EUR {eur(extra)} a year more for the whole plan"
-    return f"at least EUR {eur(extra)} a year more for the whole plan"
+    if answer.others_stay:
+        return f"EUR {eur(extra)} a year more, with everything else where it is"
+    return f"EUR {eur(extra)} a year more, with the whole plan decided again"
 
 
 def _details(answer: WhyNot) -> Iterable[str]:
@@ -89,7 +92,7 @@ def _csv(explanation: Explanation) -> bytes:
     ]
     for answer in explanation.why_not:
         if not answer.violations:
-            kind = "blocked" if answer.blocked_by else "costlier"
+            kind = "blocked" if answer.extra_eur_per_year is None else "costlier"
             blocked = listed(answer.blocked_by)
             rows.append((dataset, answer.site, kind, "", blocked, "", answer.extra_eur_per_year))
         for violation in answer.violations:

@@ -1,0 +1,441 @@
+"""The use cases. The only place that knows the order of steps.
+
+    decide = read -> derive graph facts -> evaluate verdicts -> solve -> certify -> plan
+
+A dataset without an eligible site is reported before anything is solved, and a solution that
+fails its certificate never becomes a plan.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar, cast
+
+import placement
+from models import (
+    Catalog,
+    Certificate,
+    Decided,
+    Decision,
+    Digests,
+    EligibilityReport,
+    EligibilityTable,
+    GraphFacts,
+    Infeasible,
+    Inputs,
+    NoEligibleSite,
+    Parameters,
+    Placement,
+    Plan,
+    Problem,
+    SiteRegister,
+    SiteVerdict,
+    Solution,
+    Termination,
+    Unplaceable,
+    Versions,
+    policy_dataset,
+    policy_site,
+    sha256_of,
+)
+from placement.catalog import (
+    CatalogFormat,
+    SitesFormat,
+    check_references,
+    load_catalog,
+    load_parameters,
+    load_plan,
+    load_register,
+    write_json,
+)
+from placement.certificate import (
+    Certified,
+    Claims,
+    certify,
+    claims_of,
+    plan_digest,
+    relative_gap,
+    stated_bound,
+    verify_plan,
+)
+from placement.eligibility import PolicyEngine, open_engine
+from placement.errors import BadInput, CertificateError, Defect, GapNotReached, SolverError
+from placement.explaining import constraint_sentence, explain
+from placement.graph import derive_facts
+from placement.optimizer import Progress, solve
+from placement.settings import Settings, shipped_policies
+from placement.steps import Report, Step, silent
+
+__all__ = [
+    "Request",
+    "Step",
+    "check",
+    "decide",
+    "explain",
+    "import_file",
+    "read_plan",
+    "verify",
+]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to decide on, as files, and the choices that override the parameters file."""
+
+    catalog: Path
+    sites: Path
+    catalog_format: str = "native"
+    sites_format: str = "native"
+    parameters: Path | None = None
+    policies: Path | None = None
+    current: Path | None = None
+    """A plan whose placements are where datasets rest today."""
+    time_limit_s: int | None = None
+    gap: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Inputs that were read and fit together."""
+
+    catalog: Catalog
+    register: SiteRegister
+    parameters: Parameters
+    facts: GraphFacts
+    policies: Path
+
+
+def decide(request: Request, settings: Settings, progress: Report = silent) -> Decision:
+    """Where each dataset should live: a certified plan, or the reason why there is none.
+
+    Raises
+    ------
+    BadInput
+        With the defects of all input files.
+    PolicyEngineError
+        When OPA cannot answer.
+    GapNotReached
+        When time ran out before a plan was proven to be within the gap asked for.
+    SolverError, CertificateError
+        When the solver failed, or its plan does not hold.
+    """
+    read = _read(request, settings, progress)
+    with open_engine(read.policies, settings) as engine:
+        table = _evaluate(read, engine, progress)
+        unplaceable = _unplaceable(read.catalog, table)
+        if unplaceable:
+            return NoEligibleSite(datasets=unplaceable, obligations=table.obligations)
+        solution = solve(_problem(read, table), progress=lambda at: progress(_solving(at)))
+        if solution.termination is Termination.INFEASIBLE:
+            sentences = tuple(constraint_sentence(name) for name in solution.core)
+            return Infeasible(core=solution.core, explanation=sentences)
+        _require_gap(solution, read.parameters)
+        progress(Step("certify", "checking the plan again, without the solver"))
+        claims = claims_of(solution, table, read.facts.effective)
+        certified = certify(
+            read.catalog,
+            read.register,
+            read.parameters,
+            claims,
+            engine.ask,
+            engine.ask_segregated,
+        )
+    _require_certificate(certified.certificate)
+    return Decided(plan=_plan(read, solution, claims, certified))
+
+
+def check(request: Request, settings: Settings, progress: Report = silent) -> EligibilityReport:
+    """Which dataset may rest at which site, without choosing.
+
+    Raises
+    ------
+    BadInput, PolicyEngineError
+    """
+    read = _read(request, settings, progress)
+    with open_engine(read.policies, settings) as engine:
+        table = _evaluate(read, engine, progress)
+    return EligibilityReport(
+        catalog=read.catalog,
+        sites=read.register,
+        facts=read.facts,
+        table=table,
+        unplaceable=_unplaceable(read.catalog, table),
+    )
+
+
+def verify(
+    plan_file: Path, request: Request, settings: Settings, progress: Report = silent
+) -> Certificate:
+    """The certificate of a plan file, worked out again from the raw inputs.
+
+    Without a parameters file those of the plan are taken; a cap or a gap raised in the plan is
+    then visible, but not judged.
+
+    Raises
+    ------
+    BadInput, PolicyEngineError
+    """
+    plan = load_plan(plan_file)
+    read = _read(request, settings, progress, as_of=plan.parameters)
+    judged_by = read.parameters if request.parameters else None
+    with open_engine(read.policies, settings) as engine:
+        table = _evaluate(read, engine, progress)
+        progress(Step("verify", "checking the plan against the inputs and the policies"))
+        return verify_plan(
+            plan,
+            read.catalog,
+            read.register,
+            engine.ask,
+            engine.ask_segregated,
+            policies_digest=engine.revision,
+            parameters=judged_by,
+            obligations=table.obligations,
+        )
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file. Raises BadInput; says nothing of whether the plan holds."""
+    return load_plan(path)
+
+
+def import_file(kind: str, source: Path, out: Path) -> tuple[str, ...]:
+    """Write a foreign catalogue or price list as a native file; answers with its assumptions.
+
+    Raises
+    ------
+    BadInput
+        With the source's defects; nothing is written then.
+    """
+    model = (
+        load_register(source, "eu-cloud-prices")
+        if kind == "eu-cloud-prices"
+        else load_catalog(source, cast("CatalogFormat", kind))
+    )
+    write_json(model, out)
+    return model.assumptions
+
+
+def _read(
+    request: Request, settings: Settings, progress: Report, as_of: Parameters | None = None
+) -> _Read:
+    progress(Step("read", "reading the catalogue, the sites and the parameters"))
+    catalog, register, parameters = _all_or_defects(
+        lambda: load_catalog(request.catalog, cast("CatalogFormat", request.catalog_format)),
+        lambda: load_register(request.sites, cast("SitesFormat", request.sites_format)),
+        lambda: load_parameters(request.parameters),
+    )
+    if as_of is not None and request.parameters is None:
+        parameters = as_of
+    if request.current is not None:
+        catalog = _resting_as_in(load_plan(request.current), catalog, str(request.current))
+    check_references(
+        catalog, register, catalog_file=str(request.catalog), register_file=str(request.sites)
+    )
+    parameters = _overridden(parameters, request, as_of)
+    try:
+        facts = derive_facts(catalog, parameters)
+    except BadInput as error:  # the graph knows records, not files
+        raise BadInput(
+            [Defect(str(request.catalog), d.record, d.field, d.message) for d in error.defects]
+        ) from None
+    policies = request.policies or settings.policies or shipped_policies()
+    return _Read(catalog, register, parameters, facts, policies)
+
+
+def _all_or_defects(
+    catalog: Callable[[], Catalog],
+    register: Callable[[], SiteRegister],
+    parameters: Callable[[], Parameters],
+) -> tuple[Catalog, SiteRegister, Parameters]:
+    """All three, or the defects of all three."""
+    defects: list[Defect] = []
+
+    def attempt(read: Callable[[], _T]) -> _T | None:
+        try:
+            return read()
+        except BadInput as error:
+            defects.extend(error.defects)
+            return None
+
+    found = attempt(catalog), attempt(register), attempt(parameters)
+    if found[0] is None or found[1] is None or found[2] is None:
+        raise BadInput(defects)
+    return found[0], found[1], found[2]
+
+
+def _overridden(parameters: Parameters, request: Request, plan: Parameters | None) -> Parameters:
+    today = datetime.now(UTC).date()
+    changes: dict[str, object] = {
+        "as_of": parameters.as_of or (plan.as_of if plan else None) or today
+    }
+    if request.time_limit_s is not None:
+        changes["time_limit_s"] = request.time_limit_s
+    if request.gap is not None:
+        changes["gap"] = request.gap
+    return Parameters.model_validate(parameters.model_dump() | changes)
+
+
+def _resting_as_in(plan: Plan, catalog: Catalog, file: str) -> Catalog:
+    """The catalogue with the plan's placements as today's sites; other datasets stay new."""
+    sites = {placed.dataset: placed.sites for placed in plan.placements}
+    unknown = sorted(sites.keys() - {dataset.id for dataset in catalog.datasets})
+    if unknown:
+        raise BadInput(
+            [Defect(file, f"dataset {name}", "", "not in the catalogue") for name in unknown]
+        )
+    return catalog.model_copy(
+        update={
+            "datasets": tuple(
+                dataset.model_copy(
+                    update={
+                        "current_site": sites[dataset.id][0],
+                        "further_current_sites": sites[dataset.id][1:],
+                    }
+                )
+                if dataset.id in sites
+                else dataset
+                for dataset in catalog.datasets
+            )
+        }
+    )
+
+
+def _evaluate(read: _Read, engine: PolicyEngine, progress: Report) -> EligibilityTable:
+    catalog, register = read.catalog, read.register
+    progress(
+        Step(
+            "eligibility",
+            f"asking the policies about {len(catalog.datasets)} datasets "
+            f"at {len(register.sites)} sites",
+        )
+    )
+    roles = {role.id: role for role in (*catalog.roles, *register.roles)}
+    contracts = {contract.id: contract for contract in catalog.contracts}
+    operators = {operator.id: operator for operator in register.operators}
+    if read.parameters.as_of is None:
+        raise AssertionError("the day of judgement is set when the parameters are read")
+    return engine.evaluate(
+        [
+            (dataset.id, policy_dataset(dataset, effective, roles, contracts))
+            for dataset, effective in zip(catalog.datasets, read.facts.effective, strict=True)
+        ],
+        [policy_site(site, operators, roles) for site in register.sites],
+        read.parameters.as_of,
+    )
+
+
+def _unplaceable(catalog: Catalog, table: EligibilityTable) -> tuple[Unplaceable, ...]:
+    """Datasets with fewer eligible sites than they need replicas."""
+    found: list[Unplaceable] = []
+    for number, dataset in enumerate(catalog.datasets):
+        row = table.verdicts[table.profile_of[number]]
+        if sum(verdict.eligible for verdict in row) < dataset.replicas:
+            reasons = tuple(
+                SiteVerdict(site=site, violations=verdict.violations)
+                for site, verdict in zip(table.sites, row, strict=True)
+            )
+            found.append(Unplaceable(dataset=dataset.id, reasons=reasons))
+    return tuple(found)
+
+
+def _problem(read: _Read, table: EligibilityTable) -> Problem:
+    roles = {role.id: role for role in (*read.catalog.roles, *read.register.roles)}
+    return Problem(
+        datasets=read.catalog.datasets,
+        sites=read.register.sites,
+        operators=read.register.operators,
+        roles=tuple(roles.values()),
+        eligibility=table,
+        facts=read.facts,
+        parameters=read.parameters,
+    )
+
+
+def _solving(at: Progress) -> Step:
+    return Step(
+        "solve", f"looking for the cheapest plan: {at.phase}", at.incumbent, at.bound, at.gap
+    )
+
+
+def _require_gap(solution: Solution, parameters: Parameters) -> None:
+    if solution.termination is Termination.WITHIN_GAP:
+        return
+    limit = f"after {parameters.time_limit_s} s"
+    if solution.gap is None:
+        raise GapNotReached(f"{limit} no plan was found; give it more time (--time-limit)")
+    raise GapNotReached(
+        f"{limit} the best plan is proven within {solution.gap:.4%} of the cheapest; "
+        f"{parameters.gap:.4%} was asked for. Give it more time (--time-limit) or ask for less "
+        "(--gap)"
+    )
+
+
+def _require_certificate(certificate: Certificate) -> None:
+    failed = [check for check in certificate.checks if not check.holds]
+    if failed:
+        raise CertificateError(
+            "the solver's plan does not hold and is not released: "
+            + "; ".join(f"{item.name}: {', '.join(item.failures[:3])}" for item in failed)
+        )
+
+
+def _plan(read: _Read, solution: Solution, claims: Claims, certified: Certified) -> Plan:
+    if solution.report is None:
+        raise SolverError("the solver gave a plan without saying how it was found")
+    proof, table = certified.certificate, claims.eligibility
+    dual_bound = stated_bound(claims.dual_bound_eur, proof.price_bound_eur, proof.objective_eur)
+    draft = Plan(
+        municipality=read.catalog.municipality,
+        created_at=datetime.now(UTC),
+        placements=_placements(claims.placements, certified, table),
+        costs_eur_per_year=certified.total.rounded(),
+        objective_eur=proof.objective_eur,
+        dual_bound_eur=dual_bound,
+        gap=relative_gap(proof.objective_eur, dual_bound),
+        termination=solution.termination,
+        solver=solution.report,
+        prices=claims.prices,
+        flow_prices=claims.flow_prices,
+        certificate=proof,
+        effective=read.facts.effective,
+        eligibility=table,
+        parameters=read.parameters,
+        inputs=Inputs(catalog=read.catalog, sites=read.register),
+        digests=Digests(
+            catalog=sha256_of(read.catalog),
+            sites=sha256_of(read.register),
+            parameters=sha256_of(read.parameters),
+            policies=table.policy_revision,
+        ),
+        versions=Versions(
+            placement=placement.__version__,
+            python=platform.python_version(),
+            opa=table.opa_version,
+            pulp=version("pulp"),
+            highs=version("highspy"),
+        ),
+        digest="0" * 64,
+    )
+    return draft.model_copy(update={"digest": plan_digest(draft)})
+
+
+def _placements(
+    placed: Iterable[tuple[str, tuple[str, ...]]], certified: Certified, table: EligibilityTable
+) -> tuple[Placement, ...]:
+    return tuple(
+        Placement(
+            dataset=dataset,
+            sites=tuple(sorted(sites)),
+            profile=profile,
+            cost_eur_per_year=certified.costs[dataset].rounded(),
+        )
+        for (dataset, sites), profile in zip(placed, table.profile_of, strict=True)
+    )
