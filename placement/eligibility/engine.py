@@ -136,7 +136,8 @@ class PolicyEngine:
         try:
             yield pool.map(answer, questions)
         finally:
-            pool.shutdown(cancel_futures=True)
+            # Who interrupts does not wait for answers; closing the host ends what still runs.
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _query(self, rule: str, document: Mapping[str, Any], seconds: float) -> Any:
         result, version = self._host.query(rule, document, seconds)

@@ -51,6 +51,7 @@ class Link:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._idle: list[_Client] = []
+        self._busy: set[_Client] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -68,28 +69,27 @@ class Link:
             When OPA cannot be reached, is late, refuses, or sends anything but strict JSON.
         """
         client = self._take(seconds)
+        answered = False
         try:
             answer = _within(
                 seconds, lambda: client.query_rule(document, rule, None, _QUERY_PARAMETERS)
             )
+            answered = True
         except PolicyEngineError:
-            client.abort()
             raise
         except Exception as error:
-            client.abort()
             raise _as_engine_error(error, self._endpoint.token, seconds) from error
-        except BaseException:
-            client.abort()
-            raise
-        self._give_back(client)
+        finally:
+            self._give_back(client, fit_for_more=answered)
         return answer
 
     def close(self) -> None:
-        """Close all idle connections; later queries fail."""
+        """Hang up, also on queries that other threads wait for; these and later ones fail."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for client in idle:
+            clients = [*self._idle, *self._busy]
+            self._idle.clear()
+        for client in clients:
             client.abort()
 
     def _take(self, seconds: float) -> _Client:
@@ -97,12 +97,14 @@ class Link:
             if self._closed:
                 raise PolicyEngineError("the policy engine is closed")
             client = self._idle.pop() if self._idle else _Client(self._endpoint)
+            self._busy.add(client)
         client.timeout = seconds
         return client
 
-    def _give_back(self, client: _Client) -> None:
+    def _give_back(self, client: _Client, *, fit_for_more: bool) -> None:
         with self._lock:
-            if not self._closed:
+            self._busy.discard(client)
+            if fit_for_more and not self._closed:
                 self._idle.append(client)
                 return
         client.abort()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -100,6 +101,23 @@ def test_a_chunked_body_that_drips_is_cut_at_the_deadline(policies, revision):
 def test_a_silent_server_is_left_at_the_deadline(policies):
     with pytest.raises(PolicyEngineError, match=r"did not answer within 1\.0 s"):
         ask(policies, lambda connection: time.sleep(3), deadline_s=1.0)
+
+
+def test_closing_hangs_up_on_a_question_that_is_still_waiting(policies, revision):
+    asked = threading.Event()
+
+    def silent(connection):
+        asked.set()
+        connection.recv(1)
+
+    with fake_server(http(envelope(EMPTY_BATCH, revision)), silent) as server:
+        settings = opa_settings(opa_url=server.url, opa_deadline_s=3600.0)
+        with ThreadPoolExecutor(1) as pool:
+            with open_engine(policies, settings) as engine:
+                waiting = pool.submit(engine.ask, question())
+                assert asked.wait(20)
+            with pytest.raises(PolicyEngineError):
+                waiting.result(20)
 
 
 def test_one_deadline_holds_over_all_batches_of_an_evaluation(policies, revision, monkeypatch):

@@ -262,6 +262,42 @@ def test_a_query_that_takes_too_long_ends_at_the_deadline(tmp_path):
     assert not psutil.Process().children()
 
 
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from placement.eligibility import open_engine
+from tests import builders
+from tests.opa_fakes import opa_settings, site_view, view
+with open_engine(Path(sys.argv[1]), opa_settings(opa_deadline_s=3600.0)) as engine:
+    print("asking", flush=True)
+    engine.evaluate([("a", view())], [site_view()], builders.AS_OF)
+"""
+
+
+def test_who_interrupts_an_evaluation_does_not_wait_for_its_deadline(tmp_path):
+    policies = write_policies(tmp_path / "policies", SLOW)
+    asking = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(policies)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        assert asking.stdout.readline() == b"asking\n"
+        (opa,) = (p for p in psutil.Process(asking.pid).children() if "run" in p.cmdline())
+        before = opa.cpu_times().user
+        assert wait_until(lambda: opa.cpu_times().user > before + 0.2)
+        asking.send_signal(signal.SIGINT)
+        _, errors = asking.communicate(timeout=60)
+        assert b"KeyboardInterrupt" in errors
+        assert wait_until(lambda: not running(opa.pid))
+    finally:
+        asking.kill()
+        asking.wait()
+        asking.stdout.close()
+        asking.stderr.close()
+
+
 # --- binaries that are not OPA -------------------------------------------------------------------
 
 
