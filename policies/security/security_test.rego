@@ -7,17 +7,17 @@ import data.security
 
 test_eligible_certificate_on_last_day if _violated(_holding(3, [_c5({"valid_until": "2026-07-01"})])) == set()
 
-test_violation_certificate_the_day_after_its_last if {
+test_denied_certificate_the_day_after_its_last if {
 	_violated(_holding(3, [_c5({"valid_until": "2026-06-30"})])) == _uncertified
 }
 
 test_eligible_certificate_on_first_day if _violated(_holding(3, [_c5({"valid_from": "2026-07-01"})])) == set()
 
-test_violation_certificate_the_day_before_its_first if {
+test_denied_certificate_the_day_before_its_first if {
 	_violated(_holding(3, [_c5({"valid_from": "2026-07-02", "valid_until": "2027-07-01"})])) == _uncertified
 }
 
-test_violation_certificate_last_day_missing if {
+test_denied_certificate_last_day_missing if {
 	every certificate in [_c5({"valid_until": null}), object.remove(_c5({}), ["valid_until"])] {
 		_violated(_holding(3, [certificate])) == _uncertified
 	}
@@ -29,13 +29,13 @@ test_eligible_certificate_first_day_missing if {
 	}
 }
 
-test_violation_certificates_missing if {
+test_denied_certificates_missing if {
 	every asked in _site_lacks("certifications") {
 		_violated(asked) == _uncertified | {"security.availability_assured"}
 	}
 }
 
-test_violation_certificates_empty if _violated(_holding(1, [])) == _uncertified
+test_denied_certificates_empty if _violated(_holding(1, [])) == _uncertified
 
 test_eligible_certificates_empty_for_open_data if _violated(_holding(0, [])) == set()
 
@@ -52,7 +52,7 @@ test_eligible_certificate_suffices_external if {
 	}
 }
 
-test_violation_certificate_insufficient_external if {
+test_denied_certificate_insufficient_external if {
 	every level, schemes in {
 		1: [["BIO", null], ["ENSIA", null], ["SOC2", "Type 2"]],
 		2: [["BIO", null], ["ENSIA", null], ["SOC2", "Type 2"]],
@@ -65,18 +65,18 @@ test_violation_certificate_insufficient_external if {
 	}
 }
 
-test_violation_certificate_level_absent if {
+test_denied_certificate_level_absent if {
 	_violated(_holding(3, [object.remove(_c5({}), ["level"])])) == _uncertified
 }
 
-test_violation_certificate_scheme_missing if {
+test_denied_certificate_scheme_missing if {
 	every certificate in [_c5({"scheme": null}), object.remove(_c5({}), ["scheme"])] {
 		_violated(_holding(3, [certificate])) == _uncertified
 	}
 }
 
 # Each level asks for a certificate of its own: the higher one does not stand in for the lower.
-test_violation_certificate_of_lower_level_lacking if {
+test_denied_certificate_of_lower_level_lacking if {
 	asked := _holding(3, [_c5({})])
 	levels := [[], [{"scheme": "ISO27001"}], [], [{"scheme": "C5"}], []]
 	violations := security.violations with input as asked
@@ -92,7 +92,7 @@ test_eligible_certificate_suffices_municipal if {
 	}
 }
 
-test_violation_certificate_insufficient_municipal if {
+test_denied_certificate_insufficient_municipal if {
 	every certificates in [[], [fixtures.certificate("SOC2", null)]] {
 		_violated(_municipal(2, certificates)) == _uncertified
 	}
@@ -100,7 +100,7 @@ test_violation_certificate_insufficient_municipal if {
 
 test_eligible_municipal_needs_no_certificate_below_its_level if _violated(_municipal(1, [])) == set()
 
-test_violation_operator_not_shown_to_be_municipal if {
+test_denied_operator_not_shown_to_be_municipal if {
 	asked := _holding(2, [fixtures.certificate("BIO", null)])
 	every unshown in [
 		object.union(asked, {"site": {"operator": {"municipal": null}}}),
@@ -110,7 +110,7 @@ test_violation_operator_not_shown_to_be_municipal if {
 	}
 }
 
-test_violation_certificate_names_what_is_lacking if {
+test_denied_certificate_names_what_is_lacking if {
 	_messages(_holding(4, [fixtures.certificate("ISO27001", null)])) == {concat("", [
 		"no valid certificate for confidentiality 3, 4; ",
 		"valid here: ISO27001",
@@ -119,7 +119,7 @@ test_violation_certificate_names_what_is_lacking if {
 
 # Kinds of site.
 
-test_violation_most_confidential_in_public_cloud if {
+test_denied_most_confidential_in_public_cloud if {
 	asked := fixtures.with_both({"confidentiality": 4}, {"kind": "public_cloud", "certifications": _all})
 	_violated(asked) == {"security.site_kind_suits_confidentiality"}
 }
@@ -132,13 +132,13 @@ test_eligible_most_confidential_outside_public_cloud if {
 
 test_eligible_confidential_in_public_cloud if _violated(fixtures.with_site({"kind": "public_cloud"})) == set()
 
-test_violation_kind_missing if {
+test_denied_kind_missing if {
 	every asked in _site_lacks("kind") {
 		_violated(asked) == {"security.site_kind_suits_confidentiality"}
 	}
 }
 
-test_violation_kind_missing_for_open_data if {
+test_denied_kind_missing_for_open_data if {
 	every asked in _site_lacks("kind") {
 		open := object.union(asked, {"dataset": fixtures.public})
 		_violated(open) == {"security.site_kind_suits_confidentiality"}
@@ -147,11 +147,11 @@ test_violation_kind_missing_for_open_data if {
 
 # Keys.
 
-test_violation_city_cannot_hold_keys if {
+test_denied_city_cannot_hold_keys if {
 	_violated(fixtures.with_site({"customer_held_keys": false})) == {"security.city_holds_keys"}
 }
 
-test_violation_keys_missing if {
+test_denied_keys_missing if {
 	every asked in _site_lacks("customer_held_keys") { _violated(asked) == {"security.city_holds_keys"} }
 }
 
@@ -166,18 +166,18 @@ test_eligible_keys_at_municipal_site if {
 
 # Logs.
 
-test_violation_access_not_logged if {
+test_denied_access_not_logged if {
 	asked := fixtures.with_both({"integrity": 2}, {"audit_logging": false})
 	_violated(asked) == {"security.access_logged"}
 }
 
-test_violation_logging_missing if {
+test_denied_logging_missing if {
 	every asked in _site_lacks("audit_logging") {
 		_violated(asked) == {"security.access_logged", "security.changes_traceable"}
 	}
 }
 
-test_violation_personal_access_not_logged_at_any_confidentiality if {
+test_denied_personal_access_not_logged_at_any_confidentiality if {
 	every category in ["pseudonymised", "personal", "criminal", "special"] {
 		every level in [0, 1] {
 			_violated(_unlogged(category, level, 2)) == {"security.access_logged"}
@@ -185,15 +185,15 @@ test_violation_personal_access_not_logged_at_any_confidentiality if {
 	}
 }
 
-test_violation_confidential_access_not_logged if _violated(_unlogged("none", 2, 2)) == {"security.access_logged"}
+test_denied_confidential_access_not_logged if _violated(_unlogged("none", 2, 2)) == {"security.access_logged"}
 
 test_eligible_access_not_logged_below_threshold if _violated(_unlogged("none", 1, 2)) == set()
 
-test_violation_access_not_logged_for_unknown_category if {
+test_denied_access_not_logged_for_unknown_category if {
 	_violated(_unlogged(null, 2, 2)) == {"security.access_logged"}
 }
 
-test_violation_changes_not_traceable if _violated(_unlogged("none", 0, 3)) == {"security.changes_traceable"}
+test_denied_changes_not_traceable if _violated(_unlogged("none", 0, 3)) == {"security.changes_traceable"}
 
 test_eligible_changes_not_traceable_below_threshold if _violated(_unlogged("none", 0, 2)) == set()
 
@@ -206,7 +206,7 @@ test_eligible_integrity_missing_is_left_to_classification if {
 
 # Availability.
 
-test_violation_availability_not_assured if _violated(_unassured({})) == {"security.availability_assured"}
+test_denied_availability_not_assured if _violated(_unassured({})) == {"security.availability_assured"}
 
 test_eligible_availability_below_threshold if _violated(_unassured({"availability": 3})) == set()
 
@@ -214,14 +214,14 @@ test_eligible_availability_by_replicas if _violated(_unassured({"replicated": tr
 
 test_eligible_availability_by_certificate if _violated(fixtures.with_dataset({"replicated": false})) == set()
 
-test_violation_replication_missing if {
+test_denied_replication_missing if {
 	asked := _unassured({"replicated": null})
 	every missing in [asked, json.remove(asked, [["dataset", "replicated"]])] {
 		_violated(missing) == {"security.availability_assured"}
 	}
 }
 
-test_violation_continuity_certificate_expired if {
+test_denied_continuity_certificate_expired if {
 	every last_day in ["2026-06-30", null] {
 		expired := object.union(fixtures.certificate("ISO22301", null), {"valid_until": last_day})
 		asked := fixtures.with_site({"certifications": [_c5({}), expired]})
@@ -237,7 +237,7 @@ test_eligible_availability_missing_is_left_to_classification if {
 
 # Impact assessments.
 
-test_violation_personal_in_public_cloud_without_pre_scan if {
+test_denied_personal_in_public_cloud_without_pre_scan if {
 	every category in ["pseudonymised", "personal"] {
 		every dpia in ["none", null] {
 			_violated(_assessed(category, dpia, "public_cloud")) == {"security.dpia_pre_scanned"}
@@ -245,7 +245,7 @@ test_violation_personal_in_public_cloud_without_pre_scan if {
 	}
 }
 
-test_violation_personal_in_public_cloud_assessment_absent if {
+test_denied_personal_in_public_cloud_assessment_absent if {
 	asked := json.remove(_assessed("personal", "none", "public_cloud"), [["dataset", "dpia"]])
 	_violated(asked) == {"security.dpia_pre_scanned"}
 }
@@ -266,7 +266,7 @@ test_eligible_non_personal_in_public_cloud_unassessed if {
 	_violated(_assessed("none", null, "public_cloud")) == set()
 }
 
-test_violation_sensitive_in_cloud_without_full_assessment if {
+test_denied_sensitive_in_cloud_without_full_assessment if {
 	every category in ["criminal", "special"] {
 		every kind in ["private_cloud", "public_cloud"] {
 			_violated(_assessed(category, "pre_scan", kind)) == {"security.dpia_full_for_high_risk"}
@@ -274,14 +274,14 @@ test_violation_sensitive_in_cloud_without_full_assessment if {
 	}
 }
 
-test_violation_sensitive_assessment_missing if {
+test_denied_sensitive_assessment_missing if {
 	asked := fixtures.with_dataset({"dpia": null})
 	every missing in [asked, fixtures.without_dataset("dpia")] {
 		_violated(missing) == {"security.dpia_full_for_high_risk"}
 	}
 }
 
-test_violation_sensitive_in_public_cloud_unassessed if {
+test_denied_sensitive_in_public_cloud_unassessed if {
 	_violated(_assessed("special", "none", "public_cloud")) == {
 		"security.dpia_full_for_high_risk",
 		"security.dpia_pre_scanned",
@@ -293,7 +293,7 @@ test_eligible_sensitive_on_premise_without_full_assessment if {
 }
 
 # A site that may be a cloud is judged as one.
-test_violation_sensitive_at_site_of_unknown_kind if {
+test_denied_sensitive_at_site_of_unknown_kind if {
 	asked := _assessed("special", "pre_scan", null)
 	every unknown in [asked, json.remove(asked, [["site", "kind"]])] {
 		_violated(unknown) == {
@@ -309,7 +309,7 @@ test_eligible_category_missing_is_left_to_classification if {
 	"classification.attributes_stated" in fixtures.violated(asked)
 }
 
-test_violation_confidentiality_missing_is_left_to_classification if {
+test_denied_confidentiality_missing_is_left_to_classification if {
 	asked := fixtures.with_both({"confidentiality": null}, {"certifications": [], "customer_held_keys": false})
 	every missing in [asked, json.remove(asked, [["dataset", "confidentiality"]])] {
 		_violated(missing) == {"security.availability_assured"}
