@@ -36,6 +36,9 @@ batch := {"verdicts": verdicts, "segregated_duties": segregated} if {
 		some dataset in input.datasets
 		row := _row(dataset, sites, input.as_of)
 	]
+
+	# A pair without an answer would shift the answers of the sites after it.
+	every row in verdicts { count(row) == count(input.sites) }
 	segregated := [pair |
 		some site in input.sites
 		some pair in _segregated(site, input.duties)

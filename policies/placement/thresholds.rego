@@ -101,7 +101,10 @@ _is("strings by level", value) if {
 _is("certificates by level", value) if {
 	count(value) == 5
 	every accepted in value {
-		every certificate in accepted { is_string(certificate.scheme) }
+		every certificate in accepted {
+			is_string(certificate.scheme)
+			_strings(object.get(certificate, "levels", []))
+		}
 	}
 }
 
