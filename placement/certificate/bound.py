@@ -3,7 +3,7 @@
 For prices p_r >= 0 of the coupling rows and flow prices 0 <= m_es <= 12 f_e g_s,
 
     L(p, m) = sum over groups G (co-located datasets; else single ones) of the n_G smallest,
-              over the sites s allowed for every member, of
+              over operators, of the smallest, over their sites s open to G, of
                   sum over d in G of [ c_ds + sum_r p_r w_r(d, s)
                       + sum over flows e out of d of m_es
                       - sum over flows e into d, and sites t of the operator of s, of m_et ]
@@ -13,15 +13,26 @@ with c_ds the cost of a replica on its own account, w and b from `rows`, n the r
 monthly GB of a flow with one replica at both ends and g_s the egress price. Weak duality makes it
 a lower bound for *any* such prices (Geoffrion, Lagrangean relaxation for integer programming,
 1974): for a plan that keeps every row, p_r (load_r - b_r) <= 0, and a flow costs
-12 f_e g_s z_s with z_s >= x_source,s - sum over t of x_derived,t, z_s >= 0. Separation,
-segregation, replica separation and flows with replicas are relaxed: that only lowers L.
+12 f_e g_s z_s with z_s >= x_source,s - sum over t of x_derived,t, z_s >= 0.
+
+The remaining choice of each group is the least over a set that holds all its choices in plans:
+
+- Its n_G replicas rest with n_G different operators (replica_separation), so no choice costs
+  less than the n_G smallest of the operators' smallest. For one replica that is the smallest.
+- A site is open to G where it is allowed for every member and G alone, with the weights of all
+  its members, fits into every row of weights >= 0 there: a row's other terms cannot make up for
+  it. So `moves`, whose weights are negative, closes no site.
+
+Where these leave fewer than n_G operators, no plan exists and every number is a bound; L then
+keeps, as far as there are, the n_G smallest allowed sites. Separation, segregation and flows
+with replicas are relaxed: that only lowers L.
 
 Everything is counted in integers of 1/(tariff.unit * price_unit) EUR a year.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -103,17 +114,42 @@ def price_bound(
     total, failures = 0, list[str]()
     for group in (*city.groups, *singles):
         allowed = set.intersection(*(set(candidates.sites[member]) for member in group))
-        costs = sorted(sum(reduced.of(member, s) for member in group) for s in allowed)
         wanted = city.datasets[group[0]].replicas
-        if len(costs) < wanted:
+        if len(allowed) < wanted:
             names = ", ".join(group)
-            failures.append(f"{names}: {len(costs)} sites are allowed, {wanted} are needed")
-        total += sum(costs[:wanted])
+            failures.append(f"{names}: {len(allowed)} sites are allowed, {wanted} are needed")
+        fitting = {s for s in allowed if _fits(group, s, rows)}
+        usable = fitting if len({city.operator_of(s) for s in fitting}) >= wanted else allowed
+        costs = {s: sum(reduced.of(member, s) for member in group) for s in usable}
+        total += _least(costs, wanted, city)
     constant = sum(
         (price * rows.rows[name].limit / rows.rows[name].weight_unit)
         for name, price in prices.rows.items()
     )
     return Fraction(total, reduced.unit) - constant, tuple(failures)
+
+
+def _fits(group: tuple[str, ...], site: str, rows: Rows) -> bool:
+    """Whether the group keeps every row of weights >= 0 at the site when nothing else rests."""
+    load = Counter[str]()
+    for member in group:
+        for row, weight in rows.weights(member, site):
+            load[row] += weight
+    return all(
+        weight <= rows.rows[row].limit
+        for row, weight in load.items()
+        if rows.rows[row].family != "moves"
+    )
+
+
+def _least(costs: Mapping[str, int], replicas: int, city: City) -> int:
+    """The least sum of as many sites of different operators; of any sites if there are none."""
+    cheapest: dict[str, int] = {}
+    for site, cost in costs.items():
+        operator = city.operator_of(site)
+        cheapest[operator] = min(cost, cheapest.get(operator, cost))
+    apart = len(cheapest) >= replicas
+    return sum(sorted(cheapest.values() if apart else costs.values())[:replicas])
 
 
 class _ReducedCosts:

@@ -19,6 +19,9 @@ from placement.optimizer.costs import separable_costs
 from placement.optimizer.coupling import CouplingRow, Summing, coupling_rows
 from placement.optimizer.masks import Masks, read_masks
 
+ROUNDING = 1e-12
+"""Relative: weights of exit_budget are float sums, and one that fits exactly must stay."""
+
 
 @dataclass(frozen=True)
 class UnitFlow:
@@ -57,9 +60,10 @@ class Instance:
     """(U, S) pairs that are open to all members and do not contradict by themselves."""
     forced: Flags
     """(U, S) pairs that a what-if asks for."""
+    light: Flags
+    """(U, S) allowed pairs, without those that overload a coupling row all by themselves."""
     fitting: Flags
-    """(U, S) allowed pairs, without those that overload a coupling row all by themselves and
-    those that a what-if leaves no replica for."""
+    """(U, S) light pairs, without those that a what-if leaves no replica for."""
     rows: tuple[CouplingRow, ...]
     flows: tuple[UnitFlow, ...]
     separations: tuple[UnitPair, ...]
@@ -117,6 +121,8 @@ def read_instance(problem: Problem, *, contracted: bool = True) -> Instance:
     rows = tuple(coupling_rows(of, problem.parameters, over))
     replicas = np.array([_replicas(of, datasets) for datasets in members], dtype=np.intp)
     forced = over(masks.forced.astype(np.float64)) > 0
+    light = _light(allowed, rows)
+    decided = (replicas == 1) & forced.any(axis=1)
     return Instance(
         of=of,
         masks=masks,
@@ -124,8 +130,9 @@ def read_instance(problem: Problem, *, contracted: bool = True) -> Instance:
         replicas=replicas,
         cost=np.where(allowed, cost, 0.0),
         allowed=allowed,
-        fitting=_fitting(allowed, rows, replicas, forced),
         forced=forced,
+        light=light,
+        fitting=light & (forced | ~decided[:, None]),
         rows=rows,
         flows=_flows(of, problem, unit_of),
         separations=separations,
@@ -181,15 +188,12 @@ def _allowed(
     return allowed
 
 
-def _fitting(
-    allowed: Flags, rows: Sequence[CouplingRow], replicas: Indices, forced: Flags
-) -> Flags:
-    decided = (replicas == 1) & forced.any(axis=1)
-    fitting: Flags = allowed & (forced | ~decided[:, None])
+def _light(allowed: Flags, rows: Sequence[CouplingRow]) -> Flags:
+    light = allowed.copy()
     for row in rows:
         if row.weights.min(initial=0.0) >= 0.0:
-            fitting[:, row.sites] &= row.weights <= row.rhs
-    return fitting
+            light[:, row.sites] &= row.weights <= row.rhs * (1 + ROUNDING)
+    return light
 
 
 def _separations(of: Attributes, problem: Problem, unit_of: Indices) -> tuple[UnitPair, ...]:

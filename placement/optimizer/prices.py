@@ -3,12 +3,14 @@
 Pricing the coupling rows leaves one small choice per unit, so that for any prices p >= 0 and
 0 <= m_es <= 12 f_e g_s (flows e with one replica at both ends)
 
-    L(p, m) = sum_u (sum of the n_u smallest over allowed s of c'_us) - sum_r p_r b_r
+    L(p, m) = sum_u (sum of the n_u smallest over o of min_{s in o} c'_us) - sum_r p_r b_r
     c'_us   = c_us + sum_r p_r w_rus + sum_{e from u} m_es - sum_{e to u} sum_{t in op(s)} m_et
 
 is a lower bound on the cost of every plan (Lagrangian relaxation; Geoffrion 1974, Lagrangean
-relaxation for integer programming). Separation, replica separation, segregation and flows with
-replicas are left out, which only lowers it. The certificate re-computes L from the prices alone.
+relaxation for integer programming). s runs over the instance's light pairs: no plan holds one
+that overloads a row alone. Replicas rest with different operators o, so that each operator
+counts once. Separation, segregation and flows with replicas are left out, which only lowers L.
+The certificate re-computes it from the prices alone.
 """
 
 from __future__ import annotations
@@ -54,10 +56,26 @@ def price_bound(instance: Instance, prices: Prices) -> float:
             by_operator = np.bincount(of.operator_of, message, len(of.operators))
             reduced[flow.source] += message
             reduced[flow.derived] -= by_operator[of.operator_of]
-    reduced[~instance.allowed] = np.inf
-    least = cheapest(reduced, instance.replicas)
+    least = cheapest(_apart(instance, reduced), instance.replicas)
     slack = ROUNDING * (magnitude + float(np.abs(least).sum()))
     return float(least.sum()) + constant - slack
+
+
+def _apart(instance: Instance, reduced: Floats) -> Floats:
+    """(U, S) each unit's costs by site, infinite but at the cheapest light site per operator.
+
+    Where these leave too few operators for a unit's replicas there is no plan, and its allowed
+    pairs count, as in the certificate; `Instance.unplaceable` has seen that those suffice.
+    """
+    operators = [np.flatnonzero(instance.of.operator_of == o) for o in set(instance.of.operator_of)]
+    reach = sum(instance.light[:, sites].any(axis=1).astype(np.intp) for sites in operators)
+    stuck = reach < instance.replicas
+    usable = np.where(stuck[:, None], instance.allowed, instance.light)
+    open_costs = np.where(usable, reduced, np.inf)
+    costs = np.full_like(reduced, np.inf)
+    for sites in operators:
+        costs[:, sites[0]] = open_costs[:, sites].min(axis=1)
+    return costs
 
 
 def cheapest(reduced: Floats, replicas: Indices) -> Floats:

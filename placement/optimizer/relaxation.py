@@ -1,8 +1,8 @@
 """The linear relaxation: prices to publish, and the bound and reduced costs to search by.
 
-One model is loaded and run twice. First without the rows that prices do not see, for prices at
-which L (placement.optimizer.prices) is greatest; then with every row, from the same basis, for
-the tighter bound that the search works with.
+One model is loaded and run twice. First with the rows and pairs that L sees (light pairs only;
+placement.optimizer.prices), for prices at which L is greatest; then with every row, from the
+same basis, for the tighter bound that the search works with.
 
 The second bound is not taken from HiGHS either. For any duals y of the rows, with y_r <= 0 on
 <= rows, weak duality gives, with all rows but assignment moved into the objective,
@@ -55,7 +55,11 @@ def solve_relaxation(whole: Whole, watch: Watch) -> tuple[Ending, Relaxed | None
     """Prices, bound and reduced costs; none when infeasible or stopped."""
     model, instance = whole.model, whole.model.instance
     loaded = Loaded(model, watch, integer=False)
+    heavy = ~instance.light[model.units, model.sites]
     bounds = loaded.bounds.copy()
+    bounds.most[loaded.x[heavy]] = 0.0
+    if (bounds.least > bounds.most).any():
+        return Ending.INFEASIBLE, None
     bounds.free(np.arange(whole.priced, len(bounds.lower)))
     ending = loaded.solve(bounds)
     if ending is not Ending.OPTIMAL:
@@ -66,7 +70,7 @@ def solve_relaxation(whole: Whole, watch: Watch) -> tuple[Ending, Relaxed | None
     bounds.most[loaded.x[unfit]] = 0.0
     if (bounds.least > bounds.most).any():
         return Ending.INFEASIBLE, None
-    if unfit.any() or whole.priced < len(bounds.lower):
+    if (unfit & ~heavy).any() or whole.priced < len(bounds.lower):
         ending = loaded.solve(bounds)
     if ending is not Ending.OPTIMAL:
         return ending, None

@@ -29,7 +29,8 @@ class Whole:
     flows: list[tuple[int, int, int]]
     """(row, flow, site) of each row of a flow with one replica at both ends."""
     priced: int
-    """The first so many rows are assignment, coupling and such flows: prices see no others."""
+    """The first so many rows are assignment, coupling, such flows and replica separation: the
+    bound that prices prove sees no others."""
 
 
 def whole_model(instance: Instance, allowed: Flags, covers: list[Overload], watch: Watch) -> Whole:
@@ -48,10 +49,10 @@ def whole_model(instance: Instance, allowed: Flags, covers: list[Overload], watc
     coupling = add_coupling(model)
     watch.check()
     flows = add_simple_lineage(model)
+    add_replica_separation(model)
     priced = len(model.row_names)
     watch.check()
     add_separation(model)
-    add_replica_separation(model)
     add_segregation(model)
     add_replicated_lineage(model)
     _add_covers(model, covers)

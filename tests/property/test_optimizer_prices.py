@@ -80,7 +80,7 @@ def test_published_prices_are_as_good_as_the_relaxation_they_come_from(problem: 
     if solution.termination is not Termination.WITHIN_GAP:
         return
     instance = read_instance(problem)
-    whole = whole_model(instance, instance.allowed, [], Watch(60))
+    whole = whole_model(instance, instance.light, [], Watch(60))
     model = whole.model.finish()
     for row in model.constraints()[whole.priced :]:
         model._constraints.pop(row.name)
@@ -116,13 +116,38 @@ def _exact_bound(problem: Problem, solution: Solution) -> Fraction:
     total = Fraction(0)
     for unit in units:
         allowed = [s for s in range(len(problem.sites)) if _open(problem, unit, s)]
-        costs = [sum(_reduced(problem, d, s, prices, messages) for d in unit) for s in allowed]
         wanted = next(d.replicas for d in problem.datasets if d.id == unit[0])
-        total += min(sum(chosen) for chosen in combinations(costs, wanted))
+        light = [s for s in allowed if _fits(problem, unit, s)]
+        choices = [
+            chosen
+            for open_sites in (light, allowed)
+            for chosen in combinations(open_sites, wanted)
+            if len({problem.sites[s].operator for s in chosen}) == wanted
+        ]
+        apart = [chosen for chosen in choices if set(chosen) <= set(light)]
+        total += min(
+            sum(_reduced(problem, d, s, prices, messages) for d in unit for s in chosen)
+            for chosen in apart or choices
+        )
     instance = read_instance(problem)
     for row in instance.rows:
         total -= prices.get(row.name, Fraction(0)) * _limit(problem, row.name)
     return total
+
+
+def _fits(problem: Problem, unit: tuple[str, ...], site: int) -> bool:
+    """The unit keeps every row with weights >= 0 at the site, if all the others rest elsewhere."""
+    s, members = problem.sites[site], [d for d in problem.datasets if d.id in unit]
+    closed = [d for d in members if verdict_of(problem, d, s).closed_stack]
+    weights = {
+        f"capacity[{s.id}]": sum(d.volume_gb for d in members),
+        f"concentration_volume[{s.operator}]": sum(d.volume_gb for d in members),
+        f"concentration_critical[{s.operator}]": sum(is_critical(problem, d) for d in members),
+        "exit_budget": sum(exit_cost(problem, d, s) for d in members),
+        "closed_stack": sum(d.volume_gb for d in closed),
+    }
+    names = {row.name for row in read_instance(problem).rows}
+    return all(w <= _limit(problem, row) for row, w in weights.items() if row in names)
 
 
 def _open(problem: Problem, unit: tuple[str, ...], site: int) -> bool:

@@ -62,6 +62,78 @@ def test_replicas_rest_at_as_many_cheapest_sites():
     assert bound(case(data("a", replicas=2))) == 12 + 24
 
 
+def test_replicas_rest_with_different_operators_in_the_bound():
+    # the two cheapest sites, 12 and 24, are one operator's; with another one it is 12 + 36
+    given = case(data("a", replicas=2)).moved(a=("small", "larger"))
+    by_id = {s.id: s for s in given.register.sites}
+    together = [
+        by_id["small"].model_copy(update={"operator": "nord"}),
+        by_id["large"],
+        by_id["larger"].model_copy(update={"operator": "sued"}),
+    ]
+    assert bound(given.but(register=builders.register(*together))) == 12 + 36
+    # all three are one operator's: no plan, and the bound keeps the cheapest sites
+    alone = [s.model_copy(update={"operator": "nord"}) for s in by_id.values()]
+    assert bound(given.but(register=builders.register(*alone))) == 12 + 24
+
+
+def holding(given: Case, **capacities: int) -> Case:
+    sites = [
+        s.model_copy(update={"capacity_gb": capacities.get(s.id, s.capacity_gb)})
+        for s in given.register.sites
+    ]
+    return given.but(register=builders.register(*sites))
+
+
+def test_a_site_too_small_for_a_dataset_alone_is_not_its_cheapest():
+    assert bound(holding(case(), small=100)) == 12
+    assert bound(holding(case(), small=99)) == 24
+    assert bound(holding(case(), small=99, large=99)) == 36
+
+
+def test_a_site_too_small_for_a_group_together_is_not_its_cheapest():
+    pair = (data("a"), data("b"))
+    assert bound(holding(case(*pair), small=199)) == 12 + 12
+    together = case(*pair, relations=(CoLocated(members=("a", "b")),))
+    assert bound(holding(together, small=200)) == 12 + 12
+    assert bound(holding(together, small=199)) == 24 + 24
+
+
+def test_where_no_site_is_large_enough_the_bound_keeps_all():
+    assert bound(holding(case(), small=99, large=99, larger=99)) == 12
+    # two replicas: large and larger would fit, but with one operator
+    twice = case(data("a", replicas=2))
+    assert bound(holding(twice, small=99)) == 12 + 24
+
+
+def test_a_dataset_above_another_limit_alone_goes_where_the_limit_does_not_apply():
+    dear = case()
+    sites = {s.id: s for s in dear.register.sites}
+    price = {"object_price_eur_per_gb_month": Decimal("0.05")}  # 60 a year
+    dear = dear.but(
+        register=builders.register(
+            sites["small"].model_copy(update=price), sites["large"], sites["larger"]
+        )
+    )
+    assert bound(dear) == 24
+    assert bound(dear.limited(operator_volume_share_max=Decimal("0.99"))) == 60
+    # leaving large costs 4 EUR, larger 6 EUR
+    assert bound(dear.limited(exit_budget_eur=Decimal(4))) == 24
+    assert bound(dear.limited(exit_budget_eur=Decimal("3.99"))) == 60
+    # 100 GB on a closed stack of 30 GB at most
+    assert bound(dear.but(ask=closed_at("large"))) == 36
+
+
+def test_critical_members_of_a_group_count_together_against_concentration():
+    vital = {"availability": Level.HIGH}
+    pair = (data("a", **vital), data("b", **vital))
+    given = case(*pair, relations=(CoLocated(members=("a", "b")),), critical_level=Level.HIGH)
+    given = holding(given, small=199)
+    assert bound(given) == 24 + 24
+    # one replica of two at most with nord: no site is left, and the bound keeps all
+    assert bound(given.limited(operator_critical_share_max=Decimal("0.5"))) == 12 + 12
+
+
 def test_a_group_rests_where_all_of_it_is_cheapest():
     # b moves away from small at EUR (100 x 0.02 + 250) / 5 = 50.4; together 12 + 62.4 or 24 + 24
     pair = (data("a"), data("b", current_site="large"))
@@ -97,9 +169,10 @@ def test_critical_concentration_is_paid_for_a_placement():
 
 
 def test_closed_stacks_are_paid_for_a_gigabyte():
-    shut = case().but(ask=closed_at("small"))
-    assert bound(shut, closed_stack="0.05") == 12 + 5 - Fraction("1.5")
-    assert bound(shut, closed_stack="1") == 24 - 30
+    # 120 of 400 GB may rest on closed stacks: b alone is too large for small
+    shut = case(data("a"), data("b", volume_gb=300)).but(ask=closed_at("small"))
+    assert bound(shut, closed_stack="0.05") == (12 + 5) + 72 - 6
+    assert bound(shut, closed_stack="1") == 24 + 72 - 120
 
 
 def test_the_exit_budget_is_paid_for_an_euro():

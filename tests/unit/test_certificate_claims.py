@@ -111,20 +111,20 @@ def test_a_gap_that_the_prices_prove_needs_no_solver():
 
 def test_a_plan_cheaper_than_its_price_bound_breaks_a_constraint():
     case = Case(
-        catalog=builders.catalog(builders.dataset("a")),
+        catalog=builders.catalog(builders.dataset("a"), builders.dataset("b")),
         register=builders.register(
-            builders.site("small", capacity_gb=99, object_price_eur_per_gb_month=Decimal("0.01")),
+            builders.site("small", capacity_gb=199, object_price_eur_per_gb_month=Decimal("0.01")),
             builders.site("large"),
         ),
         parameters=town().parameters,
-        placements={"a": ("small",)},
+        placements={"a": ("small",), "b": ("small",)},
     )
-    # EUR 12 + 60 at "small" and 24 + 60 at "large": min(72 + 100 p, 84) - 99 p, at p = 0.12
+    # EUR 12 + 60 at "small" and 24 + 60 at "large": 2 min(72 + 100 p, 84) - 199 p, at p = 0.12
     priced = case.but(prices=(RowPrice(row="capacity[small]", price=Decimal("0.12")),))
     assert failures(case).keys() == {"capacity"}
     assert failures(priced)["bound"] == (
         (
-            "the price bound EUR 72.12 is above the cost EUR 72.00:"
+            "the price bound EUR 144.12 is above the cost EUR 144.00:"
             " no plan that keeps all constraints costs so little"
         ),
     )
