@@ -133,7 +133,7 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #   severity: municipal
 violations contains report.violation(rego.metadata.rule(), message) if {
 	not _storage_offered
-	message := sprintf("%v storage is not offered", [report.shown(input.dataset, "storage")])
+	message := sprintf("not offered: storage of kind %v", [report.shown(input.dataset, "storage")])
 }
 
 _storage_offered if {

@@ -166,10 +166,13 @@ test_denied_by_classification_when_confidentiality_is_null_or_absent if {
 # procurement.storage_offered
 
 test_eligible_when_the_storage_needed_is_the_only_one_offered if {
-	only_object := {"offers_object_storage": true, "offers_block_storage": false}
-	only_block := {"offers_object_storage": false, "offers_block_storage": true}
-	violated(fixtures.with_both({"storage": "object"}, only_object)) == set()
-	violated(fixtures.with_both({"storage": "block"}, only_block)) == set()
+	every storage, other in {"object": "block", "block": "object"} {
+		offers := {
+			sprintf("offers_%s_storage", [storage]): true,
+			sprintf("offers_%s_storage", [other]): false,
+		}
+		violated(fixtures.with_both({"storage": storage}, offers)) == set()
+	}
 }
 
 test_denied_when_the_storage_needed_is_not_offered if {
@@ -177,7 +180,7 @@ test_denied_when_the_storage_needed_is_not_offered if {
 		offer := sprintf("offers_%s_storage", [storage])
 		asked := fixtures.with_both({"storage": storage}, {offer: false})
 		violated(asked) == {"procurement.storage_offered"}
-		messages(asked) == {sprintf("%s storage is not offered", [storage])}
+		messages(asked) == {sprintf("not offered: storage of kind %s", [storage])}
 	}
 }
 
@@ -197,7 +200,7 @@ test_denied_when_the_storage_needed_is_null_or_absent if {
 		fixtures.without_dataset("storage"),
 	] {
 		violated(asked) == {"procurement.storage_offered"}
-		messages(asked) == {"not stated storage is not offered"}
+		messages(asked) == {"not offered: storage of kind not stated"}
 	}
 }
 
