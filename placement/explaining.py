@@ -146,15 +146,13 @@ class _Asking:
         alone = self._solve(site, self._staying)
         if alone.termination is Termination.WITHIN_GAP:
             return WhyNot(site=site, extra_eur_per_year=self._extra(alone))
-        blocked = tuple(
-            name for name in alone.core if not name.startswith(("fixed[", "assignment"))
-        )
+        blocked = _in_the_way(alone.core)
         if not decide_again:
-            return WhyNot(site=site, blocked_by=blocked or alone.core)
+            return WhyNot(site=site, blocked_by=blocked)
         again = self._solve(site, ())
         if again.termination is Termination.INFEASIBLE:
-            core = tuple(name for name in again.core if not name.startswith("fixed["))
-            return WhyNot(site=site, blocked_by=core or again.core, others_stay=False)
+            blocked = _in_the_way(again.core)
+            return WhyNot(site=site, blocked_by=blocked, others_stay=False)
         extra = self._extra(again) if again.placements else None
         return WhyNot(site=site, blocked_by=blocked, others_stay=False, extra_eur_per_year=extra)
 
@@ -165,6 +163,12 @@ class _Asking:
     def _extra(self, solution: Solution) -> Decimal:
         cost = Decimal(repr(solution.objective_eur or 0.0))
         return (cost - self._plan.objective_eur).quantize(CENT, rounding=ROUND_HALF_EVEN)
+
+
+def _in_the_way(core: tuple[str, ...]) -> tuple[str, ...]:
+    """The constraints of a core, without the questions themselves, unless nothing else is left."""
+    asked = {"fixed", "assignment"}
+    return tuple(name for name in core if name.split("[", 1)[0] not in asked) or core
 
 
 def _violating(plan: Plan, site: str, verdict: Verdict) -> WhyNot:

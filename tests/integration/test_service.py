@@ -80,7 +80,7 @@ def test_a_site_is_priced_blocked_or_violates_and_never_nothing(plan):
 def test_a_full_site_is_priced_by_deciding_the_whole_plan_again(plan):
     alone = service.explain(plan, "wmo-cases")
     (full,) = [item for item in alone.why_not if item.site == "zichtenburg-dc"]
-    assert "capacity[zichtenburg-dc]" in full.blocked_by
+    assert full.blocked_by == ("capacity[zichtenburg-dc]",)
     assert full.extra_eur_per_year is None
     (again,) = service.explain(plan, "wmo-cases", "zichtenburg-dc").why_not
     assert not again.others_stay
