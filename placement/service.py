@@ -9,13 +9,11 @@ fails its certificate never becomes a plan.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 import placement
 from models import (
@@ -26,7 +24,6 @@ from models import (
     Digests,
     EligibilityReport,
     EligibilityTable,
-    GraphFacts,
     Infeasible,
     Inputs,
     NoEligibleSite,
@@ -34,7 +31,6 @@ from models import (
     Placement,
     Plan,
     Problem,
-    SiteRegister,
     SiteVerdict,
     Solution,
     Termination,
@@ -46,10 +42,7 @@ from models import (
 )
 from placement.catalog import (
     CatalogFormat,
-    SitesFormat,
-    check_references,
     load_catalog,
-    load_parameters,
     load_plan,
     load_register,
     write_json,
@@ -65,11 +58,11 @@ from placement.certificate import (
     verify_plan,
 )
 from placement.eligibility import PolicyEngine, open_engine
-from placement.errors import BadInput, CertificateError, Defect, GapNotReached, SolverError
+from placement.errors import CertificateError, GapNotReached, SolverError
 from placement.explaining import constraint_sentence, explain
-from placement.graph import derive_facts
 from placement.optimizer import Progress, solve
-from placement.settings import Settings, shipped_policies
+from placement.reading import Reading, Request, read_inputs
+from placement.settings import Settings
 from placement.steps import Report, Step, silent
 
 __all__ = [
@@ -82,35 +75,6 @@ __all__ = [
     "read_plan",
     "verify",
 ]
-
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to decide on, as files, and the choices that override the parameters file."""
-
-    catalog: Path
-    sites: Path
-    catalog_format: str = "native"
-    sites_format: str = "native"
-    parameters: Path | None = None
-    policies: Path | None = None
-    current: Path | None = None
-    """A plan whose placements are where datasets rest today."""
-    time_limit_s: int | None = None
-    gap: Decimal | None = None
-
-
-@dataclass(frozen=True)
-class _Read:
-    """Inputs that were read and fit together."""
-
-    catalog: Catalog
-    register: SiteRegister
-    parameters: Parameters
-    facts: GraphFacts
-    policies: Path
 
 
 def decide(request: Request, settings: Settings, progress: Report = silent) -> Decision:
@@ -127,7 +91,7 @@ def decide(request: Request, settings: Settings, progress: Report = silent) -> D
     SolverError, CertificateError
         When the solver failed, or its plan does not hold.
     """
-    read = _read(request, settings, progress)
+    read = read_inputs(request, settings, progress)
     with open_engine(read.policies, settings) as engine:
         table = _evaluate(read, engine, progress)
         unplaceable = _unplaceable(read.catalog, table)
@@ -159,7 +123,7 @@ def check(request: Request, settings: Settings, progress: Report = silent) -> El
     ------
     BadInput, PolicyEngineError
     """
-    read = _read(request, settings, progress)
+    read = read_inputs(request, settings, progress)
     with open_engine(read.policies, settings) as engine:
         table = _evaluate(read, engine, progress)
     return EligibilityReport(
@@ -184,7 +148,7 @@ def verify(
     BadInput, PolicyEngineError
     """
     plan = load_plan(plan_file)
-    read = _read(request, settings, progress, as_of=plan.parameters)
+    read = read_inputs(request, settings, progress, plan=plan.parameters)
     judged_by = read.parameters if request.parameters else None
     with open_engine(read.policies, settings) as engine:
         table = _evaluate(read, engine, progress)
@@ -223,92 +187,7 @@ def import_file(kind: str, source: Path, out: Path) -> tuple[str, ...]:
     return model.assumptions
 
 
-def _read(
-    request: Request, settings: Settings, progress: Report, as_of: Parameters | None = None
-) -> _Read:
-    progress(Step("read", "reading the catalogue, the sites and the parameters"))
-    catalog, register, parameters = _all_or_defects(
-        lambda: load_catalog(request.catalog, cast("CatalogFormat", request.catalog_format)),
-        lambda: load_register(request.sites, cast("SitesFormat", request.sites_format)),
-        lambda: load_parameters(request.parameters),
-    )
-    if as_of is not None and request.parameters is None:
-        parameters = as_of
-    if request.current is not None:
-        catalog = _resting_as_in(load_plan(request.current), catalog, str(request.current))
-    check_references(
-        catalog, register, catalog_file=str(request.catalog), register_file=str(request.sites)
-    )
-    parameters = _overridden(parameters, request, as_of)
-    try:
-        facts = derive_facts(catalog, parameters)
-    except BadInput as error:  # the graph knows records, not files
-        raise BadInput(
-            [Defect(str(request.catalog), d.record, d.field, d.message) for d in error.defects]
-        ) from None
-    policies = request.policies or settings.policies or shipped_policies()
-    return _Read(catalog, register, parameters, facts, policies)
-
-
-def _all_or_defects(
-    catalog: Callable[[], Catalog],
-    register: Callable[[], SiteRegister],
-    parameters: Callable[[], Parameters],
-) -> tuple[Catalog, SiteRegister, Parameters]:
-    """All three, or the defects of all three."""
-    defects: list[Defect] = []
-
-    def attempt(read: Callable[[], _T]) -> _T | None:
-        try:
-            return read()
-        except BadInput as error:
-            defects.extend(error.defects)
-            return None
-
-    found = attempt(catalog), attempt(register), attempt(parameters)
-    if found[0] is None or found[1] is None or found[2] is None:
-        raise BadInput(defects)
-    return found[0], found[1], found[2]
-
-
-def _overridden(parameters: Parameters, request: Request, plan: Parameters | None) -> Parameters:
-    today = datetime.now(UTC).date()
-    changes: dict[str, object] = {
-        "as_of": parameters.as_of or (plan.as_of if plan else None) or today
-    }
-    if request.time_limit_s is not None:
-        changes["time_limit_s"] = request.time_limit_s
-    if request.gap is not None:
-        changes["gap"] = request.gap
-    return Parameters.model_validate(parameters.model_dump() | changes)
-
-
-def _resting_as_in(plan: Plan, catalog: Catalog, file: str) -> Catalog:
-    """The catalogue with the plan's placements as today's sites; other datasets stay new."""
-    sites = {placed.dataset: placed.sites for placed in plan.placements}
-    unknown = sorted(sites.keys() - {dataset.id for dataset in catalog.datasets})
-    if unknown:
-        raise BadInput(
-            [Defect(file, f"dataset {name}", "", "not in the catalogue") for name in unknown]
-        )
-    return catalog.model_copy(
-        update={
-            "datasets": tuple(
-                dataset.model_copy(
-                    update={
-                        "current_site": sites[dataset.id][0],
-                        "further_current_sites": sites[dataset.id][1:],
-                    }
-                )
-                if dataset.id in sites
-                else dataset
-                for dataset in catalog.datasets
-            )
-        }
-    )
-
-
-def _evaluate(read: _Read, engine: PolicyEngine, progress: Report) -> EligibilityTable:
+def _evaluate(read: Reading, engine: PolicyEngine, progress: Report) -> EligibilityTable:
     catalog, register = read.catalog, read.register
     progress(
         Step(
@@ -346,7 +225,7 @@ def _unplaceable(catalog: Catalog, table: EligibilityTable) -> tuple[Unplaceable
     return tuple(found)
 
 
-def _problem(read: _Read, table: EligibilityTable) -> Problem:
+def _problem(read: Reading, table: EligibilityTable) -> Problem:
     roles = {role.id: role for role in (*read.catalog.roles, *read.register.roles)}
     return Problem(
         datasets=read.catalog.datasets,
@@ -387,7 +266,7 @@ def _require_certificate(certificate: Certificate) -> None:
         )
 
 
-def _plan(read: _Read, solution: Solution, claims: Claims, certified: Certified) -> Plan:
+def _plan(read: Reading, solution: Solution, claims: Claims, certified: Certified) -> Plan:
     if solution.report is None:
         raise SolverError("the solver gave a plan without saying how it was found")
     proof, table = certified.certificate, claims.eligibility
