@@ -102,26 +102,23 @@ test_missing_attributes_are_violations_and_never_silence if {
 }
 
 # An absent attribute and one that is null say the same: nothing.
-test_missing_attributes_count_as_null_ones if {
-	every key in object.keys(fixtures.dataset) {
-		_codes(fixtures.without_dataset(key)) == _codes(fixtures.with_dataset({key: null}))
-	}
-	every key in object.keys(fixtures.site) - {"operator"} {
-		_codes(fixtures.without_site(key)) == _codes(fixtures.with_site({key: null}))
-	}
-	every key in object.keys(fixtures.operator) {
-		_codes(fixtures.without_operator(key)) == _codes(fixtures.with_operator({key: null}))
-	}
+test_missing_attributes_count_as_null_ones_of_the_dataset if {
+	_verdicts_of_datasets(_without(fixtures.dataset)) == _verdicts_of_datasets(_nulled(fixtures.dataset))
+}
+
+test_missing_attributes_count_as_null_ones_of_the_site if {
+	_verdicts_at_sites(_without(fixtures.site)) == _verdicts_at_sites(_nulled(fixtures.site))
+}
+
+test_missing_attributes_count_as_null_ones_of_the_operator if {
+	without := _run_by(_without(fixtures.operator))
+	_verdicts_at_sites(without) == _verdicts_at_sites(_run_by(_nulled(fixtures.operator)))
 }
 
 # What may be absent without harm: absence already stands for the stricter answer, or for nothing
 # that is asked of this pair.
-test_missing_attributes_violate_but_for_these if {
-	of_dataset := {key |
-		some key in object.keys(fixtures.dataset)
-		count(_codes(fixtures.without_dataset(key))) == 0
-	}
-	of_dataset == {
+test_missing_attributes_violate_but_for_these_of_the_dataset if {
+	_harmless(fixtures.dataset, _verdicts_of_datasets(_without(fixtures.dataset))) == [
 		"contract",
 		"duties",
 		"high_value",
@@ -129,18 +126,42 @@ test_missing_attributes_violate_but_for_these if {
 		"replicated",
 		"technologies",
 		"writers",
-	}
-	of_site := {key |
-		some key in (object.keys(fixtures.site) - {"operator"})
-		count(_codes(fixtures.without_site(key))) == 0
-	}
-	of_site == {"id", "offers_block_storage", "segregated_administration"}
-	of_operator := {key |
-		some key in object.keys(fixtures.operator)
-		count(_codes(fixtures.without_operator(key))) == 0
-	}
-	of_operator == {"id", "municipal"}
+	]
 }
+
+test_missing_attributes_violate_but_for_these_of_the_site if {
+	_harmless(fixtures.site, _verdicts_at_sites(_without(fixtures.site))) == [
+		"id",
+		"offers_block_storage",
+		"segregated_administration",
+	]
+	_harmless(fixtures.operator, _verdicts_at_sites(_run_by(_without(fixtures.operator)))) == [
+		"id",
+		"municipal",
+	]
+}
+
+# Without an operator there is no verdict at all.
+_keys(described) := [key | some key in sort(object.keys(described)); key != "operator"]
+
+# The same with one attribute absent, or null: one for each key.
+_without(described) := [object.remove(described, [key]) | some key in _keys(described)]
+
+_nulled(described) := [object.union(described, {key: null}) | some key in _keys(described)]
+
+_run_by(operators) := [site |
+	some operator in operators
+	site := object.union(object.remove(fixtures.site, ["operator"]), {"operator": operator})
+]
+
+_verdicts_of_datasets(datasets) := [row[0] | some row in _batch(datasets, [fixtures.site]).verdicts]
+
+_verdicts_at_sites(sites) := _batch([fixtures.dataset], sites).verdicts[0]
+
+_harmless(described, verdicts) := [key |
+	some place, key in _keys(described)
+	verdicts[place].violations == []
+]
 
 # The batch
 
@@ -234,8 +255,6 @@ _batch(datasets, sites) := answer if {
 _verdict(asked) := answer if {
 	answer := placement.verdict with input as asked
 }
-
-_codes(asked) := {violation.obligation | some violation in _verdict(asked).violations}
 
 # As much as possible speaks against this pair.
 _worst := fixtures.with_both(
