@@ -77,6 +77,26 @@ def test_replicas_rest_with_different_operators_in_the_bound():
     assert bound(given.but(register=builders.register(*alone))) == 12 + 24
 
 
+@pytest.mark.parametrize("cheapest", ["small", "large", "larger"])
+def test_an_operator_counts_with_its_cheapest_site(cheapest):
+    sites = [
+        s.model_copy(
+            update={
+                "operator": "nord",
+                "object_price_eur_per_gb_month": Decimal("0.01" if s.id == cheapest else "0.02"),
+            }
+        )
+        for s in case().register.sites
+    ]
+    assert bound(case().but(register=builders.register(*sites))) == 12
+
+
+def test_a_limit_on_moves_closes_no_site():
+    # neither may move: each alone weighs -1 at "small", where the two together must reach -2
+    staying = case(data("a", current_site="small"), data("b", current_site="small"), moves_max=0)
+    assert bound(staying) == 12 + 12
+
+
 def holding(given: Case, **capacities: int) -> Case:
     sites = [
         s.model_copy(update={"capacity_gb": capacities.get(s.id, s.capacity_gb)})
