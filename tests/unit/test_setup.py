@@ -323,7 +323,7 @@ def test_the_image_is_made_of_files_that_exist_and_runs_without_root():
 # --- the rooms ---------------------------------------------------------------------------------
 
 ROOMS = (
-    *("cli", "service", "errors"),
+    *("cli", "service", "explaining", "reading", "settings", "steps", "errors"),
     *("catalog", "eligibility", "graph", "optimizer", "certificate", "store", "provision"),
 )
 
@@ -368,6 +368,8 @@ def test_rooms_that_keep_to_the_rules_pass(city):
         ("models", "placement.errors"),
         ("placement/graph", "placement.optimizer"),
         ("placement/catalog", "placement.service"),
+        ("placement/graph", "placement.reading"),
+        ("placement/reading", "placement.explaining"),
         ("placement/certificate", "numpy"),
         ("placement/certificate", "placement.optimizer"),
         ("placement/provision", "sqlalchemy"),
