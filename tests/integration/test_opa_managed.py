@@ -14,12 +14,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Any
 
 import psutil
 import pytest
 import requests
 
-from placement.eligibility import binary, open_engine, policy_digest, process
+from placement.eligibility import PolicyEngine, binary, open_engine, policy_digest, process
 from placement.eligibility.hosts import MAX_RESTARTS
 from placement.errors import PolicyEngineError
 from tests import builders
@@ -37,6 +38,22 @@ from tests.opa_fakes import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def connected_ports() -> set[int]:
+    """Our own ends of this process's established connections."""
+    found = psutil.Process().net_connections("tcp")
+    return {c.laddr.port for c in found if c.status == psutil.CONN_ESTABLISHED}
+
+
+def managed(engine: PolicyEngine) -> Any:
+    """The engine's own OPA, with everything that only these tests look into."""
+    return engine._host
+
+
+def output_of(child: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert child.stdout is not None
+    return child.stdout
 
 
 @pytest.fixture
@@ -131,10 +148,10 @@ def test_threads_share_an_engine(policies):
 def test_a_connection_is_kept_for_the_next_question(policies):
     with open_engine(policies, opa_settings()) as engine:
         engine.ask(question())
-        before = {c.laddr.port for c in psutil.Process().net_connections("tcp") if c.raddr}
+        before = connected_ports()
         for _ in range(20):
             engine.ask(question())
-        after = {c.laddr.port for c in psutil.Process().net_connections("tcp") if c.raddr}
+        after = connected_ports()
     assert before == after != set()
 
 
@@ -283,7 +300,7 @@ def test_who_interrupts_an_evaluation_does_not_wait_for_its_deadline(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     try:
-        assert asking.stdout.readline() == b"asking\n"
+        assert output_of(asking).readline() == b"asking\n"
         (opa,) = (p for p in psutil.Process(asking.pid).children() if "run" in p.cmdline())
         before = opa.cpu_times().user
         assert wait_until(lambda: opa.cpu_times().user > before + 0.2)
@@ -294,8 +311,9 @@ def test_who_interrupts_an_evaluation_does_not_wait_for_its_deadline(tmp_path):
     finally:
         asking.kill()
         asking.wait()
-        asking.stdout.close()
-        asking.stderr.close()
+        for stream in (asking.stdout, asking.stderr):
+            if stream is not None:
+                stream.close()
 
 
 # --- binaries that are not OPA -------------------------------------------------------------------
@@ -395,7 +413,7 @@ def test_a_program_that_tells_a_version_but_serves_nothing(
 
 def test_only_the_token_opens_the_door_and_only_to_the_three_questions(policies):
     with open_engine(policies, opa_settings()) as engine:
-        endpoint = engine._host.process.endpoint
+        endpoint = managed(engine).process.endpoint
         url = f"http://127.0.0.1:{endpoint.port}/v1/data"
         body = {"input": {"datasets": [], "sites": [], "duties": [], "as_of": "2026-01-01"}}
 
@@ -423,7 +441,7 @@ def test_only_the_token_opens_the_door_and_only_to_the_three_questions(policies)
 
 
 def test_the_token_is_in_no_argument_environment_or_file(policies, monkeypatch, tmp_path):
-    seen = []
+    seen: list[bytes] = []
     real = process._start_opa
 
     def spy(opa, folder, output):
@@ -433,7 +451,7 @@ def test_the_token_is_in_no_argument_environment_or_file(policies, monkeypatch, 
 
     monkeypatch.setattr(process, "_start_opa", spy)
     with open_engine(policies, opa_settings()) as engine:
-        endpoint = engine._host.process.endpoint
+        endpoint = managed(engine).process.endpoint
         opa = opa_child()
         assert seen
         for text in (*seen, " ".join(opa.cmdline()).encode(), repr(endpoint).encode()):
@@ -446,7 +464,7 @@ def test_the_token_is_in_no_argument_environment_or_file(policies, monkeypatch, 
 def test_the_port_is_one_that_nobody_else_has(policies):
     with contextlib.ExitStack() as stack:
         engines = [stack.enter_context(open_engine(policies, opa_settings())) for _ in range(3)]
-        ports = {engine._host.process.endpoint.port for engine in engines}
+        ports = {managed(engine).process.endpoint.port for engine in engines}
         assert len(ports) == 3
         for port in ports:
             with pytest.raises(OSError, match="in use"), socket.socket() as other:
@@ -512,7 +530,7 @@ def test_it_is_not_started_again_without_end(policies):
 
 def test_somebody_on_the_port_of_a_dead_opa_is_not_believed(policies, monkeypatch):
     with open_engine(policies, opa_settings()) as engine:
-        child, link = engine._host._running
+        child, link = managed(engine)._running
         honest = engine.ask(question()).model_dump()
         body = link.query("placement/verdict", question().model_dump(mode="json"), 20.0)
 
@@ -583,7 +601,7 @@ def test_however_we_end_opa_ends_too(policies, then, end):
         start_new_session=True,
     )
     try:
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        pids = [int(pid) for pid in output_of(parent).readline().split()]
         assert len(pids) == 2
         if end is not None:
             assert all(psutil.pid_exists(pid) for pid in pids)
@@ -593,7 +611,7 @@ def test_however_we_end_opa_ends_too(policies, then, end):
     finally:
         parent.kill()
         parent.wait()
-        parent.stdout.close()
+        output_of(parent).close()
 
 
 def running(pid):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ VIOLATION = {
     "sources": [{"description": "GDPR", "ref": "art. 44"}],
     "message": "it left",
 }
-FULL = {
+FULL: dict[str, Any] = {
     "violations": [VIOLATION],
     "host_obligations": [{"code": "security.log", "requirement": "Log."}],
     "preferences": [{"code": "openness.open", "message": "closed", "penalty_eur_per_year": 10}],
