@@ -91,7 +91,17 @@ def rego_types() -> bool:
 
 
 def rego_coverage() -> bool:
-    command = ["opa", "test", "--bundle", "--coverage", "--format", "json", "policies"]
+    command = [
+        "opa",
+        "test",
+        "--bundle",
+        "--timeout",
+        "60s",
+        "--coverage",
+        "--format",
+        "json",
+        "policies",
+    ]
     print(f"$ {shlex.join(command)}", flush=True)
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     try:
@@ -125,7 +135,7 @@ CHECKS = (
     Check(
         "policies",
         "Rego tests (opa test)",
-        lambda: run("opa", "test", "--bundle", "--fail-on-empty", "policies"),
+        lambda: run("opa", "test", "--bundle", "--timeout", "60s", "--fail-on-empty", "policies"),
     ),
     Check("policies", "Rego test coverage (opa test --coverage)", rego_coverage),
     Check("policies", "Rego style (regal lint)", lambda: run("regal", "lint", "policies")),
