@@ -7,7 +7,18 @@ PlacementError                      code                exit  HTTP
 ├── SolverError                     solver                 4   503   the solver failed
 │   ├── GapNotReached               gap_not_reached        4   503   time ran out before the proof
 │   └── CertificateError            certificate            4   500   a solution failed its re-check
-└── StoreError                      store                  5   503   an answer was not recorded
+├── StoreError                      store                  5   503   an answer was not recorded
+├── AccessError                     access                 6   403   somebody may not do this
+│   ├── NotAuthenticated            not_authenticated      6   401   who asks is not proven
+│   └── NotAllowed                  not_allowed            6   403   the policies say no
+└── RequestError                    request                7   400   it cannot be met as put
+    ├── NotFound                    not_found              7   404   there is no such thing to see
+    ├── Conflict                    conflict               7   409   the state does not allow it
+    │   └── StaleProposal           stale_proposal         7   409   its basis changed since
+    ├── PreconditionFailed          precondition_failed    7   412   If-Match names another version
+    ├── PreconditionRequired        precondition_required  7   428   If-Match is missing
+    ├── IdempotencyMismatch         idempotency_mismatch   7   422   the key was another request's
+    └── JobCancelled                job_cancelled          7   409   somebody cancelled the work
 
 *Ineligible* and *infeasible* are answers, not errors: they are data, and exit with 1.
 """
@@ -16,6 +27,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from models import Stale
 
 
 class PlacementError(Exception):
@@ -95,3 +108,84 @@ class StoreError(PlacementError):
     code = "store"
     exit_code = 5
     http_status = 503
+
+
+class AccessError(PlacementError):
+    """Somebody may not do this."""
+
+    code = "access"
+    exit_code = 6
+    http_status = 403
+
+
+class NotAuthenticated(AccessError):
+    """Who asks is not proven: no token, or one that does not hold."""
+
+    code = "not_authenticated"
+    http_status = 401
+
+
+class NotAllowed(AccessError):
+    """The authorisation policies say no."""
+
+    code = "not_allowed"
+
+
+class RequestError(PlacementError):
+    """The request cannot be met as it was put; another one may be."""
+
+    code = "request"
+    exit_code = 7
+    http_status = 400
+
+
+class NotFound(RequestError):
+    """There is no such thing, or none that this principal may know of."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class Conflict(RequestError):
+    """The present state does not allow it."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class StaleProposal(Conflict):
+    """What a proposal was decided on changed since; `changes` names each part."""
+
+    code = "stale_proposal"
+
+    def __init__(self, message: str, changes: Sequence[Stale] = ()) -> None:
+        self.changes = tuple(changes)
+        super().__init__(message)
+
+
+class PreconditionFailed(RequestError):
+    """If-Match names a version that is not the current one."""
+
+    code = "precondition_failed"
+    http_status = 412
+
+
+class PreconditionRequired(RequestError):
+    """A change to something that others change, too, needs If-Match."""
+
+    code = "precondition_required"
+    http_status = 428
+
+
+class IdempotencyMismatch(RequestError):
+    """The Idempotency-Key belongs to another request."""
+
+    code = "idempotency_mismatch"
+    http_status = 422
+
+
+class JobCancelled(RequestError):
+    """Somebody cancelled the work."""
+
+    code = "job_cancelled"
+    http_status = 409

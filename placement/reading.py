@@ -51,17 +51,14 @@ class Reading:
     register: SiteRegister
     parameters: Parameters
     facts: GraphFacts
-    policies: Path
 
 
-def read_inputs(
-    request: Request, settings: Settings, progress: Report, plan: Parameters | None = None
-) -> Reading:
+def read_inputs(request: Request, progress: Report, plan: Parameters | None = None) -> Reading:
     """Read and join everything a request names.
 
     Parameters
     ----------
-    request, settings
+    request
         The files and choices.
     progress
         Told once.
@@ -84,13 +81,47 @@ def read_inputs(
         parameters = plan
     if request.current is not None:
         catalog = _resting_as_in(load_plan(request.current), catalog, str(request.current))
-    check_references(
-        catalog, register, catalog_file=str(request.catalog), register_file=str(request.sites)
+    return join(
+        catalog,
+        register,
+        _overridden(parameters, request, plan),
+        catalog_name=str(request.catalog),
+        register_name=str(request.sites),
     )
-    parameters = _overridden(parameters, request, plan)
-    facts = _derived(catalog, parameters, str(request.catalog))
-    policies = request.policies or settings.policies or shipped_policies()
-    return Reading(catalog, register, parameters, facts, policies)
+
+
+def policies_of(request: Request, settings: Settings) -> Path:
+    """The folder of the policies to judge by."""
+    return request.policies or settings.policies or shipped_policies()
+
+
+def join(
+    catalog: Catalog,
+    register: SiteRegister,
+    parameters: Parameters,
+    *,
+    catalog_name: str = "",
+    register_name: str = "",
+) -> Reading:
+    """Inputs that fit together, with what follows from them.
+
+    Parameters
+    ----------
+    catalog, register, parameters
+        The inputs; without a day the parameters mean today.
+    catalog_name, register_name
+        What to call them in defects: a file, or nothing for the city's own records.
+
+    Raises
+    ------
+    BadInput
+        With every reference that leads nowhere, or every knot of derivations.
+    """
+    check_references(catalog, register, catalog_file=catalog_name, register_file=register_name)
+    if parameters.as_of is None:
+        parameters = parameters.model_copy(update={"as_of": datetime.now(UTC).date()})
+    facts = _derived(catalog, parameters, catalog_name)
+    return Reading(catalog, register, parameters, facts)
 
 
 def _derived(catalog: Catalog, parameters: Parameters, file: str) -> GraphFacts:

@@ -1,4 +1,4 @@
-"""The use cases. The only place that knows the order of steps.
+"""Deciding, checking and verifying: the use cases that need files or models, and no database.
 
     decide = read -> derive graph facts -> evaluate verdicts -> solve -> certify -> plan
 
@@ -9,6 +9,7 @@ fails its certificate never becomes a plan.
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from models import (
     Digests,
     EligibilityReport,
     EligibilityTable,
+    FixedPair,
     Infeasible,
     Inputs,
     NoEligibleSite,
@@ -58,23 +60,12 @@ from placement.certificate import (
     verify_plan,
 )
 from placement.eligibility import PolicyEngine, open_engine
-from placement.errors import CertificateError, GapNotReached, SolverError
-from placement.explaining import constraint_sentence, explain
+from placement.errors import CertificateError, GapNotReached, JobCancelled, SolverError
+from placement.explaining import constraint_sentence
 from placement.optimizer import Progress, solve
-from placement.reading import Reading, Request, read_inputs
+from placement.reading import Reading, Request, policies_of, read_inputs
 from placement.settings import Settings
 from placement.steps import Report, Step, silent
-
-__all__ = [
-    "Request",
-    "Step",
-    "check",
-    "decide",
-    "explain",
-    "import_file",
-    "read_plan",
-    "verify",
-]
 
 
 def decide(request: Request, settings: Settings, progress: Report = silent) -> Decision:
@@ -91,29 +82,68 @@ def decide(request: Request, settings: Settings, progress: Report = silent) -> D
     SolverError, CertificateError
         When the solver failed, or its plan does not hold.
     """
-    read = read_inputs(request, settings, progress)
-    with open_engine(read.policies, settings) as engine:
-        table = _evaluate(read, engine, progress)
-        unplaceable = _unplaceable(read.catalog, table)
-        if unplaceable:
-            return NoEligibleSite(datasets=unplaceable, obligations=table.obligations)
-        solution = solve(_problem(read, table), progress=lambda at: progress(_solving(at)))
-        if solution.termination is Termination.INFEASIBLE:
-            sentences = tuple(constraint_sentence(name) for name in solution.core)
-            return Infeasible(core=solution.core, explanation=sentences)
-        _require_gap(solution, read.parameters)
-        progress(Step("certify", "checking the plan again, without the solver"))
-        claims = claims_of(solution, table, read.facts.effective)
-        certified = certify(
-            read.catalog,
-            read.register,
-            read.parameters,
-            claims,
-            engine.ask,
-            engine.ask_segregated,
-        )
+    read = read_inputs(request, progress)
+    with open_engine(policies_of(request, settings), settings) as engine:
+        return decide_on(read, engine, progress)
+
+
+def decide_on(
+    read: Reading,
+    engine: PolicyEngine,
+    progress: Report = silent,
+    *,
+    fixed: tuple[FixedPair, ...] = (),
+    cancel: threading.Event | None = None,
+) -> Decision:
+    """Decide on inputs that were read, by the policies that an engine holds.
+
+    Parameters
+    ----------
+    read, engine
+        The inputs and the policies.
+    progress
+        Told of each phase, and a few times a second while solving.
+    fixed
+        Pairs that are required or forbidden: a what-if.
+    cancel
+        Set it to stop within about half a second.
+
+    Raises
+    ------
+    JobCancelled
+        When `cancel` was set.
+    PolicyEngineError, GapNotReached, SolverError, CertificateError
+    """
+    table = evaluate(read, engine, progress)
+    unplaceable = _unplaceable(read.catalog, table)
+    if unplaceable:
+        return NoEligibleSite(datasets=unplaceable, obligations=table.obligations)
+    _unless_cancelled(cancel)
+    problem = problem_of(read, table).model_copy(update={"fixed": fixed})
+    solution = solve(problem, progress=lambda at: progress(_solving(at)), cancel=cancel)
+    _unless_cancelled(cancel)
+    if solution.termination is Termination.INFEASIBLE:
+        sentences = tuple(constraint_sentence(name) for name in solution.core)
+        return Infeasible(core=solution.core, explanation=sentences)
+    _require_gap(solution, read.parameters)
+    progress(Step("certify", "checking the plan again, without the solver"))
+    claims = claims_of(solution, table, read.facts.effective)
+    certified = certify(
+        read.catalog,
+        read.register,
+        read.parameters,
+        claims,
+        engine.ask,
+        engine.ask_segregated,
+    )
+    _unless_cancelled(cancel)
     _require_certificate(certified.certificate)
     return Decided(plan=_plan(read, solution, claims, certified))
+
+
+def _unless_cancelled(cancel: threading.Event | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise JobCancelled("the work was cancelled")
 
 
 def check(request: Request, settings: Settings, progress: Report = silent) -> EligibilityReport:
@@ -123,9 +153,9 @@ def check(request: Request, settings: Settings, progress: Report = silent) -> El
     ------
     BadInput, PolicyEngineError
     """
-    read = read_inputs(request, settings, progress)
-    with open_engine(read.policies, settings) as engine:
-        table = _evaluate(read, engine, progress)
+    read = read_inputs(request, progress)
+    with open_engine(policies_of(request, settings), settings) as engine:
+        table = evaluate(read, engine, progress)
     return EligibilityReport(
         catalog=read.catalog,
         sites=read.register,
@@ -148,10 +178,10 @@ def verify(
     BadInput, PolicyEngineError
     """
     plan = load_plan(plan_file)
-    read = read_inputs(request, settings, progress, plan=plan.parameters)
+    read = read_inputs(request, progress, plan=plan.parameters)
     judged_by = read.parameters if request.parameters else None
-    with open_engine(read.policies, settings) as engine:
-        table = _evaluate(read, engine, progress)
+    with open_engine(policies_of(request, settings), settings) as engine:
+        table = evaluate(read, engine, progress)
         progress(Step("verify", "checking the plan against the inputs and the policies"))
         return verify_plan(
             plan,
@@ -187,7 +217,8 @@ def import_file(kind: str, source: Path, out: Path) -> tuple[str, ...]:
     return model.assumptions
 
 
-def _evaluate(read: Reading, engine: PolicyEngine, progress: Report) -> EligibilityTable:
+def evaluate(read: Reading, engine: PolicyEngine, progress: Report = silent) -> EligibilityTable:
+    """The verdict of every dataset at every site. Raises PolicyEngineError."""
     catalog, register = read.catalog, read.register
     progress(
         Step(
@@ -225,7 +256,8 @@ def _unplaceable(catalog: Catalog, table: EligibilityTable) -> tuple[Unplaceable
     return tuple(found)
 
 
-def _problem(read: Reading, table: EligibilityTable) -> Problem:
+def problem_of(read: Reading, table: EligibilityTable) -> Problem:
+    """The mathematical problem of inputs and their verdicts."""
     roles = {role.id: role for role in (*read.catalog.roles, *read.register.roles)}
     return Problem(
         datasets=read.catalog.datasets,

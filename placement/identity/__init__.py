@@ -1,0 +1,1 @@
+"""Who asks: tokens of the identity provider, API keys, and local tokens for development."""

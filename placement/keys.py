@@ -1,0 +1,134 @@
+"""Private keys that stand outside the database: for the audit log and for policy bundles.
+
+A key is a PEM file that only its owner can read. It is made on first use, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from placement.errors import BadInput, Defect
+
+
+class AuditKey:
+    """Ed25519: signs the heads of the audit chain."""
+
+    def __init__(self, private: ed25519.Ed25519PrivateKey) -> None:
+        self._private = private
+        self.public = AuditPublicKey(private.public_key())
+
+    def sign(self, message: bytes) -> str:
+        """The signature of a message, base64."""
+        return base64.b64encode(self._private.sign(message)).decode()
+
+
+class AuditPublicKey:
+    """Checks what an AuditKey signed."""
+
+    def __init__(self, public: ed25519.Ed25519PublicKey) -> None:
+        self._public = public
+        raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.id = hashlib.sha256(raw).hexdigest()
+        self.pem = public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode()
+
+    def holds(self, message: bytes, signature: str) -> bool:
+        """Whether the signature belongs to the message."""
+        try:
+            self._public.verify(base64.b64decode(signature, validate=True), message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def audit_key(path: Path) -> AuditKey:
+    """The key in a file, made where there is none.
+
+    Raises
+    ------
+    BadInput
+        When the file holds something else, or others can read it.
+    """
+    key = _private_key(path, ed25519.Ed25519PrivateKey.generate)
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise _bad(path, "not an Ed25519 key")
+    return AuditKey(key)
+
+
+def es256_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The P-256 key in a file, made where there is none: for bundles and local tokens.
+
+    Raises
+    ------
+    BadInput
+        When the file holds something else, or others can read it.
+    """
+    key = _private_key(path, lambda: ec.generate_private_key(ec.SECP256R1()))
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _bad(path, "not a P-256 key")
+    return key
+
+
+def secret_token(path: Path) -> str:
+    """The random token in a file, made where there is none. Raises BadInput."""
+    token = _read_or_make(path, lambda: secrets.token_urlsafe(32).encode()).decode().strip()
+    if len(token) < 32 or not token.isascii():
+        raise _bad(path, "not a token of at least 32 characters")
+    return token
+
+
+def _private_key(path: Path, generate: Callable[[], PrivateKeyTypes]) -> PrivateKeyTypes:
+    def fresh() -> bytes:
+        return generate().private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    try:
+        return serialization.load_pem_private_key(_read_or_make(path, fresh), password=None)
+    except (ValueError, TypeError) as error:
+        raise _bad(path, "not a private key in PEM form without a password") from error
+
+
+def _read_or_make(path: Path, fresh: Callable[[], bytes]) -> bytes:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, fresh())
+        if path.stat().st_mode & 0o077:
+            raise _bad(path, "others can read this file; allow its owner alone (chmod 600)")
+        return path.read_bytes()
+    except OSError as error:
+        raise _bad(path, f"cannot be used: {error.strerror}") from error
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Whole or not at all; of two processes that begin at once, one wins."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path)
+    finally:
+        partial.unlink()
+
+
+def _bad(path: Path, message: str) -> BadInput:
+    return BadInput([Defect(str(path), "", "", message)])

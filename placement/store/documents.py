@@ -1,0 +1,47 @@
+"""Content-addressed documents: canonical JSON under its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TypeVar
+
+from models import Frozen, canonical_json
+from placement.errors import StoreError
+from placement.store.engine import Transaction
+from placement.store.tables import DocumentRow
+
+M = TypeVar("M", bound=Frozen)
+
+
+class Documents:
+    """The documents of a store, seen in one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    def put(self, kind: str, model: Frozen) -> str:
+        """Keep a model; its digest. The same content is kept once."""
+        body = canonical_json(model)
+        digest = hashlib.sha256(body).hexdigest()
+        if self._tx.session.get(DocumentRow, digest) is None:
+            self._tx.session.add(
+                DocumentRow(digest=digest, kind=kind, body=body.decode(), created_at=self._tx.now)
+            )
+            # Rows that refer to it may follow in this transaction.
+            self._tx.session.flush()
+        return digest
+
+    def get(self, digest: str, model: type[M]) -> M:
+        """The model with this digest.
+
+        Raises
+        ------
+        StoreError
+            When it is missing, or its bytes no longer have this digest.
+        """
+        row = self._tx.session.get(DocumentRow, digest)
+        if row is None:
+            raise StoreError(f"document {digest} is missing")
+        if hashlib.sha256(row.body.encode()).hexdigest() != digest:
+            raise StoreError(f"document {digest} was changed after it was stored")
+        return model.model_validate_json(row.body)
