@@ -1,4 +1,4 @@
-"""What the environment decides: where OPA is and how long it may take."""
+"""What the environment decides: where OPA, the database and the keys are."""
 
 from __future__ import annotations
 
@@ -26,6 +26,33 @@ class Settings:
     """PLACEMENT_OPA_DEADLINE_S: total seconds one query may take."""
     policies: Path | None = None
     """PLACEMENT_POLICIES: the policy bundle's folder; default: the shipped one."""
+    data: Path = field(default_factory=lambda: default_data_folder())
+    """PLACEMENT_DATA: the service's folder, for its SQLite file and its keys."""
+    database_url: str | None = field(default=None, repr=False)
+    """DATABASE_URL: sqlite:///FILE or postgresql://...; default: a SQLite file in `data`."""
+    key_folder: Path | None = None
+    """PLACEMENT_KEYS: folder of the private keys; default: `keys` in `data`."""
+    head_file: Path | None = None
+    """PLACEMENT_AUDIT_HEAD: where the last signed end of the audit log is kept outside the
+    database; default: `audit.head` beside the keys."""
+    public_url: str | None = None
+    """PLACEMENT_PUBLIC_URL: where a shared OPA and users reach the service; default: the address
+    that it listens on."""
+
+    @property
+    def store_url(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.data.resolve() / 'placement.sqlite3'}"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the private keys."""
+        return self.key_folder or self.data / "keys"
+
+    @property
+    def audit_head_file(self) -> Path:
+        """Where the last signed end of the audit log is kept outside the database."""
+        return self.head_file or self.keys / "audit.head"
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -46,7 +73,19 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         opa_bin=text.get("PLACEMENT_OPA_BIN"),
         opa_deadline_s=_seconds(text.get("PLACEMENT_OPA_DEADLINE_S")),
         policies=Path(policies) if policies else None,
+        data=Path(text["PLACEMENT_DATA"]) if "PLACEMENT_DATA" in text else default_data_folder(),
+        database_url=environ.get("DATABASE_URL") or None,
+        key_folder=Path(text["PLACEMENT_KEYS"]) if "PLACEMENT_KEYS" in text else None,
+        head_file=Path(text["PLACEMENT_AUDIT_HEAD"]) if "PLACEMENT_AUDIT_HEAD" in text else None,
+        public_url=text.get("PLACEMENT_PUBLIC_URL"),
     )
+
+
+def default_data_folder() -> Path:
+    """`placement` in the user's data folder, by the XDG rules."""
+    named = os.environ.get("XDG_DATA_HOME", "")
+    home = Path.home() / ".local" / "share"
+    return (Path(named) if Path(named).is_absolute() else home) / "placement"
 
 
 def shipped_policies() -> Path:

@@ -1,0 +1,71 @@
+"""City: one process' hold on everything the service works with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from models import Principal, RowFilter
+from placement.eligibility import PolicyEngine
+from placement.eligibility.permissions import Permissions
+from placement.eligibility.service_opa import ServiceOpa
+from placement.keys import AuditKey
+from placement.service.snapshot import Snapshots
+from placement.settings import Settings
+from placement.store import Store
+from placement.store.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, as far as a use case needs to know."""
+
+    principal: Principal
+    rows: RowFilter
+    """Which records the operation may touch."""
+    request_id: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Whose name stands in the record."""
+        return self.principal.subject
+
+
+def _nobody(_job: str) -> None:
+    """Nobody listens for jobs: the sweeper finds them."""
+
+
+@dataclass
+class City:
+    """What the use cases of one process share. Safe to use from several threads."""
+
+    settings: Settings
+    store: Store
+    recorder: Recorder
+    audit_key: AuditKey
+    opa: ServiceOpa
+    permissions: Permissions
+    snapshots: Snapshots
+    wake: Callable[[str], None] = _nobody
+    """Tells the job engine that a job was committed."""
+    _engines: dict[str, PolicyEngine] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def engine(self, revision: str) -> PolicyEngine:
+        """OPA with exactly this revision of the policies.
+
+        Raises
+        ------
+        PolicyRevisionMismatch
+            From the engine's methods, or here, when OPA holds other policies.
+        PolicyEngineError
+            When OPA does not answer.
+        """
+        with self._lock:
+            engine = self._engines.get(revision)
+        if engine is None:
+            engine = self.opa.engine(revision)
+            with self._lock:
+                self._engines = {revision: engine}
+        return engine
