@@ -10,6 +10,13 @@ from pathlib import Path
 from placement.errors import BadInput, Defect
 
 
+def default_data_folder() -> Path:
+    """`placement` in the user's data folder, by the XDG rules."""
+    named = os.environ.get("XDG_DATA_HOME", "")
+    home = Path.home() / ".local" / "share"
+    return (Path(named) if Path(named).is_absolute() else home) / "placement"
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of one process. Read once, at the edge, and handed down."""
@@ -26,7 +33,7 @@ class Settings:
     """PLACEMENT_OPA_DEADLINE_S: total seconds one query may take."""
     policies: Path | None = None
     """PLACEMENT_POLICIES: the policy bundle's folder; default: the shipped one."""
-    data: Path = field(default_factory=lambda: default_data_folder())
+    data: Path = field(default_factory=default_data_folder)
     """PLACEMENT_DATA: the service's folder, for its SQLite file and its keys."""
     database_url: str | None = field(default=None, repr=False)
     """DATABASE_URL: sqlite:///FILE or postgresql://...; default: a SQLite file in `data`."""
@@ -79,13 +86,6 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         head_file=Path(text["PLACEMENT_AUDIT_HEAD"]) if "PLACEMENT_AUDIT_HEAD" in text else None,
         public_url=text.get("PLACEMENT_PUBLIC_URL"),
     )
-
-
-def default_data_folder() -> Path:
-    """`placement` in the user's data folder, by the XDG rules."""
-    named = os.environ.get("XDG_DATA_HOME", "")
-    home = Path.home() / ".local" / "share"
-    return (Path(named) if Path(named).is_absolute() else home) / "placement"
 
 
 def shipped_policies() -> Path:

@@ -17,6 +17,7 @@ from placement.eligibility import open_engine
 from placement.errors import BadInput, CertificateError, GapNotReached, SolverError
 from placement.example import CATALOG, PARAMETERS, SITES
 from placement.optimizer import solve
+from placement.service import deciding
 from placement.settings import read_settings, shipped_policies
 
 REQUEST = service.Request(catalog=CATALOG, sites=SITES, parameters=PARAMETERS)
@@ -156,7 +157,7 @@ def test_a_solution_that_fails_its_certificate_is_not_released(monkeypatch):
         sites = (("indus-bengaluru",), *solution.placements[1:])
         return solution.model_copy(update={"placements": sites})
 
-    monkeypatch.setattr(service, "solve", lying)
+    monkeypatch.setattr(deciding, "solve", lying)
     with pytest.raises(CertificateError, match="indus-bengaluru"):
         service.decide(REQUEST, read_settings())
 
@@ -168,7 +169,7 @@ def test_a_plan_that_is_not_proven_in_time_is_refused(monkeypatch):
         solution = true_solve(problem, **options)
         return solution.model_copy(update={"termination": Termination.TIME_LIMIT, "gap": 0.05})
 
-    monkeypatch.setattr(service, "solve", late)
+    monkeypatch.setattr(deciding, "solve", late)
     with pytest.raises(GapNotReached, match=r"within 5\.0000% of the cheapest; 0\.1000% was asked"):
         service.decide(REQUEST, read_settings())
 
@@ -180,7 +181,7 @@ def test_choices_on_the_command_line_override_the_file_and_are_checked(monkeypat
         seen.append(problem.parameters)
         raise SolverError("seen enough")
 
-    monkeypatch.setattr(service, "solve", stopping)
+    monkeypatch.setattr(deciding, "solve", stopping)
     with pytest.raises(SolverError, match="seen enough"):
         service.decide(
             dataclasses.replace(REQUEST, gap=Decimal("0.02"), time_limit_s=7), read_settings()
