@@ -12,12 +12,15 @@ from typing import Any
 
 from advanced_alchemy.base import CommonTableAttributes, create_registry
 from advanced_alchemy.types import DateTimeUTC
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SHA256 = String(64)
 NAME = String(200)
 """An identifier of the catalogue."""
+ORDERED_NAME = NAME.with_variant(String(200, collation="C"), "postgresql")
+"""An identifier that lists are sorted by: by code point on either database."""
+ORDERED_TITLE = String(500).with_variant(String(500, collation="C"), "postgresql")
 WHO = String(320)
 
 
@@ -61,7 +64,7 @@ class RecordRow(Base):
     __tablename__ = "records"
     kind: Mapped[str] = mapped_column(String(20), primary_key=True)
     """dataset, role, contract, relation, operator, site, site_role, parameters or city."""
-    id: Mapped[str] = mapped_column(NAME, primary_key=True)
+    id: Mapped[str] = mapped_column(ORDERED_NAME, primary_key=True)
     valid_from: Mapped[int] = mapped_column(primary_key=True)
     """Catalogue version that brought it."""
     valid_to: Mapped[int | None]
@@ -69,19 +72,28 @@ class RecordRow(Base):
     digest: Mapped[str] = mapped_column(SHA256)
     """SHA-256 of the canonical JSON of the record: its ETag."""
     body: Mapped[str] = mapped_column(Text)
-    title: Mapped[str] = mapped_column(String(500), default="")
+    title: Mapped[str] = mapped_column(ORDERED_TITLE, default="")
+    search: Mapped[str] = mapped_column(Text, default="")
+    """Id and title, folded, for searching."""
     department: Mapped[str | None] = mapped_column(String(500))
     confidentiality: Mapped[int | None]
     gdpr_category: Mapped[str | None] = mapped_column(String(20))
     access_rights: Mapped[str | None] = mapped_column(String(20))
+    current_site: Mapped[str | None] = mapped_column(NAME)
+    """Of a dataset."""
     operator: Mapped[str | None] = mapped_column(NAME)
     """Of a site."""
     country: Mapped[str | None] = mapped_column(String(2))
-    volume_gb: Mapped[int | None]
+    volume_gb: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         Index("ix_records_current", "kind", "valid_to", "id"),
+        Index("ix_records_title", "kind", "valid_to", "title", "id"),
+        Index("ix_records_volume", "kind", "valid_to", "volume_gb", "id"),
         Index("ix_records_department", "kind", "valid_to", "department", "id"),
+        # What a version took away, found without reading every record.
+        Index("ix_records_ended", "valid_to"),
+        Index("ix_records_began", "valid_from"),
     )
 
 
@@ -195,6 +207,8 @@ class JobRow(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    """Of a queued job: not to be started earlier, since the last attempt failed."""
     heartbeat_at: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(100))
     """The attempt that holds the job; an older attempt may not write any more."""
