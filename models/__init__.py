@@ -5,6 +5,7 @@ verdict (with obligation and violation), problem, solution, plan.
 """
 
 from models.answers import (
+    CheckAnswer,
     Decided,
     Decision,
     EligibilityReport,
@@ -16,6 +17,7 @@ from models.answers import (
     Unplaceable,
     WhyNot,
 )
+from models.api_key import MAX_KEY_DAYS, ApiKey, ApiKeyRequest, IssuedApiKey, Me
 from models.audit import (
     FIRST_PREVIOUS,
     AuditAction,
@@ -92,6 +94,17 @@ from models.principal import (
     RowFilter,
 )
 from models.problem import FixedPair, Flow, GraphFacts, Problem, SeparatedPair
+from models.record import (
+    About,
+    CatalogDifference,
+    CatalogSnapshot,
+    CatalogVersion,
+    RecordChange,
+    RecordKind,
+    StoredRecord,
+    related_datasets,
+    relation_id,
+)
 from models.relation import (
     CoLocated,
     Cumulated,
@@ -127,7 +140,10 @@ from models.verdict import (
 )
 
 __all__ = [
+    "About",
     "AccessRights",
+    "ApiKey",
+    "ApiKeyRequest",
     "AuditAction",
     "AuditDefect",
     "AuditEvent",
@@ -135,9 +151,13 @@ __all__ = [
     "AuditReport",
     "Basis",
     "Catalog",
+    "CatalogDifference",
+    "CatalogSnapshot",
+    "CatalogVersion",
     "Certificate",
     "Certification",
     "Check",
+    "CheckAnswer",
     "CityRole",
     "Clause",
     "CoLocated",
@@ -174,11 +194,14 @@ __all__ = [
     "Infeasible",
     "Inputs",
     "Interface",
+    "IssuedApiKey",
     "Job",
     "JobKind",
     "JobProgress",
     "JobState",
     "Level",
+    "MAX_KEY_DAYS",
+    "Me",
     "Move",
     "NEXT_STATES",
     "NoEligibleSite",
@@ -204,6 +227,8 @@ __all__ = [
     "Principal",
     "PrincipalKind",
     "Problem",
+    "RecordChange",
+    "RecordKind",
     "Relation",
     "RevisionState",
     "Risk",
@@ -228,6 +253,7 @@ __all__ = [
     "StackComponent",
     "Stale",
     "StorageKind",
+    "StoredRecord",
     "Termination",
     "Transformation",
     "TransformationKind",
@@ -243,5 +269,7 @@ __all__ = [
     "parse_level",
     "policy_dataset",
     "policy_site",
+    "related_datasets",
+    "relation_id",
     "sha256_of",
 ]

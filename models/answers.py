@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
-from models.base import Frozen, Identifier
+from pydantic import Field
+
+from models.base import Flag, Frozen, Identifier
 from models.catalog import Catalog
 from models.dataset import Dataset, EffectiveClass
-from models.plan import Placement, Plan
+from models.plan import Placement, Plan, Sha256
 from models.problem import GraphFacts
 from models.site import SiteRegister
 from models.verdict import EligibilityTable, HostObligation, Obligation, Preference, Violation
@@ -71,6 +74,25 @@ class SourcedViolation(Frozen):
 
     obligation: Obligation
     message: str
+
+
+class CheckAnswer(Frozen):
+    """Whether a dataset may rest at a site: the answer to a check, and what it was judged by."""
+
+    dataset: Identifier
+    site: Identifier
+    eligible: Flag
+    violations: tuple[SourcedViolation, ...]
+    """Every obligation that fails; empty exactly where the site is eligible."""
+    host_obligations: tuple[HostObligation, ...]
+    """What must be arranged at the site if the dataset rests there."""
+    preferences: tuple[Preference, ...]
+    policy_revision: Sha256
+    catalog_version: Annotated[int, Field(ge=0)]
+    as_of: date
+    """The day the policies were asked about."""
+    record: Annotated[int, Field(ge=1)] | None = None
+    """Its place in the audit log, where known."""
 
 
 class WhyNot(Frozen):

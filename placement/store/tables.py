@@ -106,6 +106,17 @@ class RecordReaderRow(Base):
     role: Mapped[str] = mapped_column(NAME, primary_key=True)
 
 
+class RecordMemberRow(Base):
+    """Append-only: which datasets a relation record names, for row filters."""
+
+    __tablename__ = "record_members"
+    relation: Mapped[str] = mapped_column(NAME, primary_key=True)
+    valid_from: Mapped[int] = mapped_column(primary_key=True)
+    dataset: Mapped[str] = mapped_column(NAME, primary_key=True)
+
+    __table_args__ = (Index("ix_record_members_dataset", "dataset", "relation", "valid_from"),)
+
+
 class CatalogVersionRow(Base):
     """Append-only: what each version of the catalogue changed."""
 
@@ -306,6 +317,8 @@ class AuditHeadRow(Base):
 
     __tablename__ = "audit_heads"
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    previous: Mapped[int]
+    """Sequence of the head before; 0 for the first."""
     hash: Mapped[str] = mapped_column(SHA256)
     at: Mapped[str] = mapped_column(String(40))
     """ISO 8601 as it was signed."""
@@ -345,6 +358,7 @@ class ApiKeyRow(Base):
 APPEND_ONLY = (
     "documents",
     "record_readers",
+    "record_members",
     "catalog_versions",
     "decisions",
     "decision_events",
