@@ -2,6 +2,10 @@
 
 What counts is what OPA's bundle loader reads: `*.rego`, `data.json`, `data.yaml` and the manifest's
 roots. Tests (`*_test.rego`), hidden files, README and caches do not count: they change no verdict.
+
+The folder holds two bundles. `authz` is every root and every top folder whose name begins so: who
+may do what. It travels with the software, and no change of policies touches it. Everything else
+decides verdicts.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import sha256_of
+from models import PolicyFiles, sha256_of
 from placement.eligibility.decoding import strict_json
 from placement.errors import PolicyEngineError
 
@@ -54,19 +58,75 @@ def policy_digest(policies: Path) -> str:
 
 
 def read_bundle(policies: Path) -> Bundle:
-    """Read the policies' folder.
+    """Read the policies that decide verdicts: everything in the folder but authz.
 
     Raises
     ------
     PolicyEngineError
         When it is missing, has no manifest with roots, has no rules, or holds a symbolic link.
     """
+    return _read(policies, authz=False)
+
+
+def read_authz_bundle(policies: Path) -> Bundle:
+    """Read the policies that decide who may do what. Raises PolicyEngineError, as read_bundle."""
+    return _read(policies, authz=True)
+
+
+def read_policy_files(policies: Path) -> PolicyFiles:
+    """The decision policies of a folder as they are reviewed: with tests and the manifest.
+
+    Raises
+    ------
+    PolicyEngineError
+        As read_bundle; also for a file that is not UTF-8 text.
+    """
+    bundle = read_bundle(policies)
+    root = policies.resolve()
+    manifest = json.dumps({"roots": sorted(bundle.roots), "rego_version": 1}, indent=2) + "\n"
+    files = {MANIFEST: manifest}
+    try:
+        for path in _files(root, tests=True):
+            name = path.relative_to(root).as_posix()
+            if not is_authz(name):
+                files[name] = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyEngineError(f"the policies in {policies} cannot be read: {error}") from error
+    return PolicyFiles(files=files)
+
+
+def bundle_of(policies: PolicyFiles) -> Bundle:
+    """What counts of reviewed files; the same files in a folder have the same digest.
+
+    Raises
+    ------
+    PolicyEngineError
+        When the manifest is missing or wrong, or owns authz, or there are no rules.
+    """
+    roots = manifest_roots(policies.files.get(MANIFEST, "").encode(), MANIFEST)
+    if any(is_authz(root) for root in roots):
+        raise PolicyEngineError(f"{MANIFEST}: policies do not own who may do what (authz)")
+    files = {name: text.encode() for name, text in policies.files.items() if _counts(name)}
+    if not any(name.endswith(".rego") for name in files):
+        raise PolicyEngineError("there are no rules (*.rego)")
+    return Bundle(files, roots)
+
+
+def is_authz(path: str) -> bool:
+    """Whether a root or a file belongs to the bundle that says who may do what."""
+    return path.strip("/").split("/")[0].startswith("authz")
+
+
+def _read(policies: Path, *, authz: bool) -> Bundle:
     try:
         root = policies.resolve(strict=True)
-        roots = _roots(root / MANIFEST)
-        files = {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root)}
+        roots = tuple(name for name in _roots(root / MANIFEST) if is_authz(name) is authz)
+        paths = {path.relative_to(root).as_posix(): path for path in _files(root)}
+        files = {name: path.read_bytes() for name, path in paths.items() if is_authz(name) is authz}
     except OSError as error:
         raise PolicyEngineError(f"the policies in {policies} cannot be read: {error}") from error
+    if not roots:
+        raise PolicyEngineError(f"{policies / MANIFEST}: `roots` must list what the policies own")
     if not any(path.endswith(".rego") for path in files):
         raise PolicyEngineError(f"there are no rules (*.rego) in {policies}")
     return Bundle(files, roots)
@@ -85,29 +145,42 @@ def write_bundle(
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, *, tests: bool = False) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_symlink():
             raise PolicyEngineError(f"symbolic links are not followed in policies: {path}")
         if path.name.startswith(".") or path.name == "__pycache__":
             continue
         if path.is_dir():
-            yield from _files(path)
-        elif path.name in _DATA_FILES or _is_rule(path):
+            yield from _files(path, tests=tests)
+        elif path.name in _DATA_FILES or _is_rule(path.name, tests=tests):
             if not path.is_file():
                 raise PolicyEngineError(f"not a regular file: {path}")
             yield path
 
 
-def _is_rule(path: Path) -> bool:
-    return path.suffix == ".rego" and not path.name.endswith("_test.rego")
+def _is_rule(name: str, *, tests: bool = False) -> bool:
+    return name.endswith(".rego") and (tests or not name.endswith("_test.rego"))
+
+
+def _counts(path: str) -> bool:
+    """Whether `_files` would find it in a folder."""
+    *folders, name = path.split("/")
+    if any(part.startswith(".") or part == "__pycache__" for part in (*folders, name)):
+        return False
+    return name in _DATA_FILES or _is_rule(name)
 
 
 def _roots(path: Path) -> tuple[str, ...]:
     if path.is_symlink() or not path.is_file():
         raise PolicyEngineError(f"policies need a bundle manifest that names their roots: {path}")
+    return manifest_roots(path.read_bytes(), str(path))
+
+
+def manifest_roots(content: bytes, path: str) -> tuple[str, ...]:
+    """The roots in a manifest. Raises PolicyEngineError, naming the path."""
     try:
-        manifest: Any = strict_json(path.read_bytes())
+        manifest: Any = strict_json(content)
     except ValueError as error:
         raise PolicyEngineError(f"{path}: {error}") from error
     if not isinstance(manifest, dict) or not manifest.keys() <= _MANIFEST_KEYS:

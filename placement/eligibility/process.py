@@ -19,7 +19,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -51,9 +51,21 @@ allow if {
 """
 _AUTHZ_REVISION = hashlib.sha256(_AUTHZ_POLICY).hexdigest()
 
+Prepare = Callable[[Path, str], Sequence[str]]
+"""Given a private folder and the token, writes what OPA reads and tells its arguments."""
 
-class OpaProcess:
+
+class OpaChild:
     """A running OPA child with its guard.
+
+    Parameters
+    ----------
+    binary
+        The OPA to run.
+    prepare
+        Fills the private folder, which is OPA's working directory.
+    keeps_folder
+        Whether OPA reads the folder again after it listens; it is removed when OPA ends.
 
     Raises
     ------
@@ -61,26 +73,25 @@ class OpaProcess:
         When OPA ends or does not listen, telling what it printed: most often a policy error.
     """
 
-    def __init__(self, binary: Path, bundle: Bundle) -> None:
-        self.bundles: Mapping[str, str] = {"policies": bundle.digest, "authz": _AUTHZ_REVISION}
+    def __init__(self, binary: Path, prepare: Prepare, *, keeps_folder: bool = False) -> None:
         token = secrets.token_urlsafe(32)
         with contextlib.ExitStack() as undo:
             try:
                 folder = Path(tempfile.mkdtemp(prefix="placement-opa-"))  # mode 0700
                 undo.callback(shutil.rmtree, folder, ignore_errors=True)
-                bundle.write(folder / "policies")
-                _write_authz(folder / "authz", token)
+                arguments = prepare(folder, token)
                 self._output: IO[bytes] = undo.enter_context(tempfile.TemporaryFile())
-                self._child = _start_opa(binary, folder, self._output)
+                self._child = _start_opa(binary, folder, self._output, arguments)
                 undo.callback(_kill, self._child)
                 self._guard = _start_guard(self._child.pid, folder)
                 undo.callback(_kill, self._guard)
             except OSError as error:
                 raise PolicyEngineError(f"OPA cannot be started: {error}") from error
             port = self._listening_port()
-            # OPA has read its bundles before it listens: nobody needs the folder any more.
-            shutil.rmtree(folder, ignore_errors=True)
+            if not keeps_folder:  # what was given as files was read before OPA listens
+                shutil.rmtree(folder, ignore_errors=True)
             undo.pop_all()
+        self._folder = folder
         self.endpoint = Endpoint("127.0.0.1", port, tls=False, token=token)
 
     @property
@@ -116,6 +127,15 @@ class OpaProcess:
         _kill(self._guard)
         self._child.wait()
         self._output.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def forget_output(self, above_bytes: int) -> None:
+        """Drop what OPA printed so far, once it is long: a service runs for months."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._output.seek(0, 2) > above_bytes:
+                # OPA writes through the same open file: its position moves along.
+                self._output.truncate(0)
+                self._output.seek(0)
 
     def _listening_port(self) -> int:
         end = time.monotonic() + _START_SECONDS
@@ -129,7 +149,23 @@ class OpaProcess:
         raise PolicyEngineError(f"OPA did not start within {_START_SECONDS:.0f} s")
 
 
-def _start_opa(binary: Path, folder: Path, output: IO[bytes]) -> subprocess.Popen[bytes]:
+class OpaProcess(OpaChild):
+    """An OPA child with the policies of one bundle, for as long as they are asked."""
+
+    def __init__(self, binary: Path, bundle: Bundle) -> None:
+        self.bundles: Mapping[str, str] = {"policies": bundle.digest, "authz": _AUTHZ_REVISION}
+
+        def prepare(folder: Path, token: str) -> Sequence[str]:
+            bundle.write(folder / "policies")
+            _write_authz(folder / "authz", token)
+            return ("--bundle", "policies", "authz")
+
+        super().__init__(binary, prepare)
+
+
+def _start_opa(
+    binary: Path, folder: Path, output: IO[bytes], more: Sequence[str]
+) -> subprocess.Popen[bytes]:
     arguments = [
         *(str(binary), "run", "--server"),
         *("--addr", "127.0.0.1:0"),
@@ -137,7 +173,7 @@ def _start_opa(binary: Path, folder: Path, output: IO[bytes]) -> subprocess.Pope
         *("--authorization", "basic"),
         *("--log-level", "error"),
         "--skip-version-check",  # the one call to the outside that OPA makes by itself
-        *("--bundle", "policies", "authz"),
+        *more,
     ]
     return subprocess.Popen(
         arguments,

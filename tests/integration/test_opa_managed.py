@@ -444,10 +444,10 @@ def test_the_token_is_in_no_argument_environment_or_file(policies, monkeypatch, 
     seen: list[bytes] = []
     real = process._start_opa
 
-    def spy(opa, folder, output):
+    def spy(opa, folder, output, more):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         seen.extend(path.read_bytes() for path in folder.rglob("*") if path.is_file())
-        return real(opa, folder, output)
+        return real(opa, folder, output, more)
 
     monkeypatch.setattr(process, "_start_opa", spy)
     with open_engine(policies, opa_settings()) as engine:
