@@ -9,11 +9,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from models.base import Frozen, Identifier
+from models.base import Flag, Frozen, Identifier
+from models.dataset import AccessRights, GdprCategory
+from models.levels import ClassificationLevel
 from models.parameters import Parameters
-from models.plan import Cents, Sha256
+from models.plan import Cents, Costs, Sha256, Versions
 from models.principal import Subject
 from models.problem import FixedPair
+from models.site import StorageKind
+from models.verdict import HostObligation
 
 
 class DecisionOutcome(StrEnum):
@@ -68,6 +72,10 @@ class Basis(Frozen):
     as_of: date
     standing: int | None
     """Number of the decision that the board stood behind at that time, none before the first."""
+    in_force: int | None = None
+    """Number of the decision in force at that time: its sites are where data rested."""
+    own_parameters: Flag = False
+    """The parameters came with the request: changing the city's own does not matter to it."""
 
 
 class DecisionRecord(Frozen):
@@ -114,6 +122,7 @@ class Move(Frozen):
     to_sites: tuple[Identifier, ...]
     """Empty: the dataset is retired."""
     volume_gb: int
+    """Volume of one replica."""
 
 
 class Risk(Frozen):
@@ -135,7 +144,11 @@ class PlanDiff(Frozen):
     """The decision compared with; none: where the catalogue says data rests today."""
     moves: tuple[Move, ...]
     moved_tb: Decimal
+    """TB copied between sites: for each dataset that rested somewhere and is not retired, its
+    volume for each site that gets it."""
     eur_per_year_before: Cents | None
+    """What leaving everything where it is would cost, by the same inputs as the plan; none where
+    nothing rests anywhere, or at sites that are not in the register any more."""
     eur_per_year_after: Cents
     risk_before: Risk | None
     risk_after: Risk
@@ -144,7 +157,7 @@ class PlanDiff(Frozen):
 class Stale(Frozen):
     """One part of a proposal's basis that changed since."""
 
-    what: Literal["catalog", "sites", "parameters", "policies", "standing"]
+    what: Literal["catalog", "sites", "parameters", "policies", "standing", "in_force", "as_of"]
     decided_on: str
     now: str
 
@@ -157,3 +170,89 @@ class WhatIf(Frozen):
     """Sites that are not to be used."""
     fixed: tuple[FixedPair, ...] = ()
     """Pairs that are required or forbidden."""
+
+
+class WhatIfReport(Frozen):
+    """What a what-if came to. It can be read, and never be approved."""
+
+    asked: WhatIf
+    basis: Basis
+    outcome: DecisionOutcome
+    answer: Sha256
+    """Digest of the stored Decided, NoEligibleSite or Infeasible document."""
+    objective_eur: Cents | None
+    gap: Decimal | None
+    since: int | None
+    """The decision compared with: the one that stood; none: where data rests."""
+    diff: PlanDiff | None
+    """What the plan would change; none where there is no plan."""
+
+
+class ReplayDifference(Frozen):
+    """One thing that deciding again made otherwise."""
+
+    what: str
+    """Such as outcome, objective_eur, placements.bomen or versions.highs."""
+    decided: str
+    replayed: str
+
+
+class ReplayReport(Frozen):
+    """What deciding again on the stored inputs came to."""
+
+    decision: int
+    policies: Sha256
+    """The revision judged by: the decision's own, or the one asked for instead."""
+    own_policies: Flag
+    """They are the ones that the decision was made with."""
+    outcome: DecisionOutcome
+    differences: tuple[ReplayDifference, ...]
+    """What the answer says otherwise, at most the first thousand."""
+    differing: int
+    """How many there are."""
+    versions: tuple[ReplayDifference, ...]
+    """Software that is not what it was."""
+    versions_now: Versions | None
+    """What made the plan now; none where there is none."""
+
+    @property
+    def reproduced(self) -> bool:
+        """The answer is the same to the last digit."""
+        return self.differing == 0
+
+    @property
+    def exact(self) -> bool:
+        """It is, and so is the software."""
+        return self.reproduced and not self.versions
+
+
+class HostedAt(Frozen):
+    """One replica of an approved placement."""
+
+    site: Identifier
+    operator: Identifier
+    host_obligations: tuple[HostObligation, ...]
+    """What the host must do for this dataset."""
+
+
+class ApprovedPlacement(Frozen):
+    """Where a dataset is to rest, by a plan that a board stands behind: what to provision."""
+
+    decision: int
+    dataset: Identifier
+    title: str
+    department: str | None
+    sites: tuple[HostedAt, ...]
+    from_sites: tuple[Identifier, ...]
+    """Where it rested when this was decided."""
+    confidentiality: ClassificationLevel | None
+    """Effective class, as the two below."""
+    gdpr_category: GdprCategory | None
+    access_rights: AccessRights | None
+    storage: StorageKind
+    volume_gb: int
+    """Volume of one replica."""
+    readers: tuple[Identifier, ...]
+    writers: tuple[Identifier, ...]
+    administrators: tuple[Identifier, ...]
+    cost_eur_per_year: Costs
