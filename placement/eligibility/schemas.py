@@ -4,6 +4,7 @@ Run as `python -m placement.eligibility.schemas DIR`. A rule's METADATA names wh
 
 | METADATA                      | file             | model            |
 |-------------------------------|------------------|------------------|
+| `- input: schema.authz`       | authz.json       | PermissionInput  |
 | `- input: schema.input`       | input.json       | PolicyInput      |
 | `- input: schema.batch`       | batch.json       | PolicyBatchInput |
 | `- input: schema.segregation` | segregation.json | SegregationInput |
@@ -22,10 +23,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from models import Frozen, PolicyBatchInput, PolicyInput
+from models import Frozen, PermissionInput, PolicyBatchInput, PolicyInput
 from placement.eligibility.questions import SegregationInput
 
 MODELS: Mapping[str, type[Frozen]] = {
+    "authz": PermissionInput,
     "input": PolicyInput,
     "batch": PolicyBatchInput,
     "segregation": SegregationInput,

@@ -35,7 +35,7 @@ def test_one_file_a_question_stable_bytes(tmp_path):
     second = [path.read_bytes() for path in write_schemas(tmp_path / "b")]
     assert first == second
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == ["batch.json", "input.json", "segregation.json"]
+    assert names == ["authz.json", "batch.json", "input.json", "segregation.json"]
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
