@@ -8,6 +8,7 @@ PlacementError                      code                exit  HTTP
 │   ├── GapNotReached               gap_not_reached        4   503   time ran out before the proof
 │   └── CertificateError            certificate            4   500   a solution failed its re-check
 ├── StoreError                      store                  5   503   an answer was not recorded
+├── IdentityProviderError           identity_provider      6   503   its keys are not known
 ├── AccessError                     access                 6   403   somebody may not do this
 │   ├── NotAuthenticated            not_authenticated      6   401   who asks is not proven
 │   └── NotAllowed                  not_allowed            6   403   the policies say no
@@ -18,7 +19,8 @@ PlacementError                      code                exit  HTTP
     ├── PreconditionFailed          precondition_failed    7   412   If-Match names another version
     ├── PreconditionRequired        precondition_required  7   428   If-Match is missing
     ├── IdempotencyMismatch         idempotency_mismatch   7   422   the key was another request's
-    └── JobCancelled                job_cancelled          7   409   somebody cancelled the work
+    ├── JobCancelled                job_cancelled          7   409   somebody cancelled the work
+    └── JobAbandoned                job_abandoned          7   500   it outlived every worker
 
 *Ineligible* and *infeasible* are answers, not errors: they are data, and exit with 1.
 """
@@ -110,6 +112,14 @@ class StoreError(PlacementError):
     http_status = 503
 
 
+class IdentityProviderError(PlacementError):
+    """The keys of the identity provider are not known: nobody's token can be judged."""
+
+    code = "identity_provider"
+    exit_code = 6
+    http_status = 503
+
+
 class AccessError(PlacementError):
     """Somebody may not do this."""
 
@@ -189,3 +199,10 @@ class JobCancelled(RequestError):
 
     code = "job_cancelled"
     http_status = 409
+
+
+class JobAbandoned(RequestError):
+    """Every worker that took the job died or failed; it is not tried again."""
+
+    code = "job_abandoned"
+    http_status = 500
