@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from placement.errors import BadInput, Defect
 
@@ -15,6 +17,32 @@ def default_data_folder() -> Path:
     named = os.environ.get("XDG_DATA_HOME", "")
     home = Path.home() / ".local" / "share"
     return (Path(named) if Path(named).is_absolute() else home) / "placement"
+
+
+OIDC_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
+"""Signatures that an issuer may be pinned to."""
+
+
+@dataclass(frozen=True)
+class OidcSettings:
+    """The one issuer whose tokens say who asks."""
+
+    issuer: str
+    """PLACEMENT_OIDC_ISSUER: its URL, exactly as it stands in `iss`."""
+    audience: str
+    """PLACEMENT_OIDC_AUDIENCE: what `aud` must name, for a token that was meant for us."""
+    jwks_url: str | None = None
+    """PLACEMENT_OIDC_JWKS_URL: its keys; default: where its discovery document says."""
+    algorithm: str = "RS256"
+    """PLACEMENT_OIDC_ALGORITHM: the only signature accepted, one of OIDC_ALGORITHMS."""
+    roles_claim: str = "roles"
+    """PLACEMENT_OIDC_ROLES_CLAIM: a dotted path such as realm_access.roles, or a URL as a name."""
+    departments_claim: str = "departments"
+    """PLACEMENT_OIDC_DEPARTMENTS_CLAIM: departments whose records are theirs."""
+    reader_roles_claim: str = "reader_roles"
+    """PLACEMENT_OIDC_READER_ROLES_CLAIM: catalogue roles that they hold."""
+    ca_file: Path | None = None
+    """PLACEMENT_OIDC_CA_FILE: certificates (PEM) to trust it by, instead of the public ones."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +73,8 @@ class Settings:
     public_url: str | None = None
     """PLACEMENT_PUBLIC_URL: where a shared OPA and users reach the service; default: the address
     that it listens on."""
+    oidc: OidcSettings | None = None
+    """PLACEMENT_OIDC_...: the issuer of people's tokens; none: API keys alone are accepted."""
 
     @property
     def store_url(self) -> str:
@@ -85,6 +115,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         key_folder=Path(text["PLACEMENT_KEYS"]) if "PLACEMENT_KEYS" in text else None,
         head_file=Path(text["PLACEMENT_AUDIT_HEAD"]) if "PLACEMENT_AUDIT_HEAD" in text else None,
         public_url=text.get("PLACEMENT_PUBLIC_URL"),
+        oidc=_oidc(text),
     )
 
 
@@ -93,6 +124,65 @@ def shipped_policies() -> Path:
     package = Path(__file__).resolve().parent
     inside = package / "_policies"
     return inside if inside.is_dir() else package.parent / "policies"
+
+
+def trusted_url(url: str, *, loopback: bool = True) -> bool:
+    """Whether a URL is https://, or (with `loopback`) http:// on this very machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and not any(c in url for c in ' "\\<>')
+    if not plain or not host or "@" in parts.netloc or "#" in url:
+        return False
+    return parts.scheme == "https" or (
+        loopback and parts.scheme == "http" and is_loopback_name(host)
+    )
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether a host, as it is written, is this machine alone. Names are not looked up."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _oidc(text: Mapping[str, str]) -> OidcSettings | None:
+    own = {key: value for key, value in text.items() if key.startswith("PLACEMENT_OIDC_")}
+    if not own:
+        return None
+    for key in ("PLACEMENT_OIDC_ISSUER", "PLACEMENT_OIDC_AUDIENCE"):
+        if key not in own:
+            raise _bad(key, "an issuer needs its URL and the audience its tokens are meant for")
+    issuer, jwks_url = own["PLACEMENT_OIDC_ISSUER"], own.get("PLACEMENT_OIDC_JWKS_URL")
+    if not trusted_url(issuer) or "?" in issuer or len(issuer) > 200:
+        raise _bad("PLACEMENT_OIDC_ISSUER", "https://..., at most 200 characters, is expected")
+    if jwks_url is not None and not trusted_url(jwks_url):
+        raise _bad("PLACEMENT_OIDC_JWKS_URL", "https://... is expected")
+    algorithm = own.get("PLACEMENT_OIDC_ALGORITHM", OidcSettings.algorithm)
+    if algorithm not in OIDC_ALGORITHMS:
+        raise _bad("PLACEMENT_OIDC_ALGORITHM", f"one of {', '.join(OIDC_ALGORITHMS)} is expected")
+    ca_file = own.get("PLACEMENT_OIDC_CA_FILE")
+    return OidcSettings(
+        issuer=issuer,
+        audience=own["PLACEMENT_OIDC_AUDIENCE"],
+        jwks_url=jwks_url,
+        algorithm=algorithm,
+        roles_claim=own.get("PLACEMENT_OIDC_ROLES_CLAIM", OidcSettings.roles_claim),
+        departments_claim=own.get(
+            "PLACEMENT_OIDC_DEPARTMENTS_CLAIM", OidcSettings.departments_claim
+        ),
+        reader_roles_claim=own.get(
+            "PLACEMENT_OIDC_READER_ROLES_CLAIM", OidcSettings.reader_roles_claim
+        ),
+        ca_file=Path(ca_file) if ca_file else None,
+    )
+
+
+def _bad(variable: str, message: str) -> BadInput:
+    return BadInput([Defect("", variable, "", message)])
 
 
 def _seconds(text: str | None) -> float:
