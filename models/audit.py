@@ -73,6 +73,8 @@ class SignedHead(Frozen):
     """The end of the chain at one moment, signed with a key that the database never holds."""
 
     sequence: Annotated[int, Field(ge=0)]
+    previous: Annotated[int, Field(ge=0)] = 0
+    """Sequence of the head before, 0 for the first: so that no head goes missing unseen."""
     hash: Sha256
     at: datetime
     key_id: str

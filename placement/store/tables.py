@@ -12,7 +12,7 @@ from typing import Any
 
 from advanced_alchemy.base import CommonTableAttributes, create_registry
 from advanced_alchemy.types import DateTimeUTC
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 SHA256 = String(64)
@@ -27,7 +27,14 @@ WHO = String(320)
 class Base(CommonTableAttributes, DeclarativeBase):
     """Base of all tables, in metadata of their own: the job engine keeps its tables elsewhere."""
 
-    registry = create_registry(custom_annotation_map={datetime: DateTimeUTC(timezone=True)})
+    registry = create_registry(
+        custom_annotation_map={
+            datetime: DateTimeUTC(timezone=True),
+            # 300 checks a second number 2^31 audit records within three months. SQLite's integers
+            # have 64 bits by themselves.
+            int: BigInteger().with_variant(Integer, "sqlite"),
+        }
+    )
 
 
 class CityRow(Base):
