@@ -8,6 +8,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.store_cases import (  # noqa: F401  fixtures: tests name them as arguments
+    empty_url,
+    make_store,
+    postgres_server,
+    sqlite_template,
+    store,
+    store_key,
+    store_url,
+)
+
 # Machines are shared: how long one example takes says nothing about the code.
 settings.register_profile("placement", deadline=None, print_blob=True)
 settings.load_profile("placement")

@@ -8,19 +8,24 @@ and what a transaction has read is still true when it commits.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url, select, text
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from models import AuditEvent, AuditRecord
-from placement.errors import BadInput, Conflict, Defect, StoreError
+from placement.errors import Conflict, StoreError
 from placement.keys import AuditKey
+from placement.store import preparing
 from placement.store.audit import AuditChain
+from placement.store.audit_head import HeadFile
+from placement.store.connecting import connect, make_file, parse_url
 from placement.store.tables import CityRow
 
 BUSY_S = 30.0
@@ -52,7 +57,7 @@ class Transaction:
         """Append to the audit log: in the same transaction as what happened, or not at all."""
         if self._chain is None:
             raise AssertionError("only a writing transaction has an audit chain")
-        return self._chain.append(self.session, self.city, happened)
+        return self._chain.append(self.session, happened)
 
 
 class Store:
@@ -64,6 +69,10 @@ class Store:
         sqlite:///FILE or postgresql://...
     key
         Signs the ends of the audit chain. None: the store can be read only.
+    head_file
+        Where the latest of these ends is kept outside the database.
+    busy_s
+        Seconds a writer waits for its turn before it gives up.
 
     Raises
     ------
@@ -71,11 +80,33 @@ class Store:
         When the URL names neither SQLite nor PostgreSQL.
     """
 
-    def __init__(self, url: str, key: AuditKey | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: AuditKey | None = None,
+        head_file: Path | None = None,
+        busy_s: float = BUSY_S,
+    ) -> None:
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url)
+        self.engine = connect(self.url, busy_s)
         self._key = key
+        self._head_file = HeadFile(head_file) if head_file else None
+        self._busy_s = busy_s
+        self._turn = threading.Lock()
+
+    def prepare(self) -> None:
+        """Create or migrate the tables. Processes that begin at once do not disturb each other.
+
+        Raises
+        ------
+        StoreError
+            When the database cannot be used, or was migrated by a newer version.
+        """
+        if self.is_sqlite:
+            make_file(self.url)
+        with _store_errors():
+            preparing.prepare(self.engine)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -90,15 +121,22 @@ class Store:
         """
         if self._key is None:
             raise AssertionError("a store without an audit key cannot be written")
-        chain = AuditChain(self._key)
-        with _store_errors(), Session(self.engine, expire_on_commit=False) as session:
+        if self._head_file is not None:
+            self._head_file.require()
+        with (
+            self._alone(),
+            _store_errors(),
+            Session(self.engine, expire_on_commit=False) as session,
+        ):
             if self.is_sqlite:
                 session.execute(text("BEGIN IMMEDIATE"))
             city = session.scalars(select(CityRow).where(CityRow.id == 1).with_for_update()).one()
-            tx = Transaction(session, city, chain)
-            yield tx
-            chain.sign(session, city)
+            chain = AuditChain(self._key, city)
+            yield Transaction(session, city, chain)
+            head = chain.sign(session)
             session.commit()
+        if self._head_file is not None and head is not None:
+            self._head_file.note(head)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -115,58 +153,38 @@ class Store:
         It does not wait for the city's row on PostgreSQL, and leaves no audit record. Raises
         StoreError.
         """
-        with _store_errors(), Session(self.engine, expire_on_commit=False) as session:
+        with (
+            self._alone(),
+            _store_errors(),
+            Session(self.engine, expire_on_commit=False) as session,
+        ):
             if self.is_sqlite:
                 session.execute(text("BEGIN IMMEDIATE"))
             yield Transaction(session, None, None)
             session.commit()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and write the last head to its file. Raises StoreError."""
         self.engine.dispose()
+        if self._head_file is not None:
+            self._head_file.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A turn among this process' threads: SQLite itself lets waiters poll, and starves some."""
+        if not self.is_sqlite:
+            yield
+        elif self._turn.acquire(timeout=self._busy_s):
+            try:
+                yield
+            finally:
+                self._turn.release()
+        else:
+            raise StoreError(_BUSY)
 
 
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-
-
-def parse_url(url: str) -> URL:
-    """The database URL with the driver we use. Raises BadInput."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise _bad("not a database URL") from error
-    if parsed.get_backend_name() == "sqlite":
-        if not parsed.database or parsed.database == ":memory:":
-            raise _bad("SQLite needs a file: sqlite:////var/lib/placement/placement.sqlite3")
-        return parsed.set(drivername="sqlite+pysqlite")
-    if parsed.get_backend_name() in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    raise _bad("sqlite:///FILE or postgresql://... is expected")
-
-
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_S, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def _(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def _postgresql(url: URL) -> Engine:
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        pool_size=10,
-        max_overflow=20,
-        connect_args={
-            "connect_timeout": 10,
-            "options": f"-c lock_timeout={int(BUSY_S * 1000)} -c synchronous_commit=on",
-        },
-    )
+_BUSY = "the database is busy; try again"
 
 
 @contextmanager
@@ -174,10 +192,29 @@ def _store_errors() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise Conflict("a record with the same key is there already") from error
+        if _is_duplicate(error):
+            raise Conflict("a record with the same key is there already") from error
+        raise StoreError("the database refused the change") from error
+    except PoolTimeout as error:
+        raise StoreError(_BUSY) from error
     except SQLAlchemyError as error:
-        raise StoreError("the database did not answer as expected") from error
+        busy = _is_busy(getattr(error, "orig", None))
+        raise StoreError(_BUSY if busy else "the database did not answer as expected") from error
 
 
-def _bad(message: str) -> BadInput:
-    return BadInput([Defect("", "DATABASE_URL", "", message)])
+def _is_duplicate(error: IntegrityError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode in (
+            sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+            sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+            sqlite3.SQLITE_CONSTRAINT_ROWID,
+        )
+    return getattr(error.orig, "sqlstate", None) == "23505"  # unique_violation
+
+
+def _is_busy(cause: object) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        # The low byte is the primary code; SQLITE_BUSY_SNAPSHOT and its like extend it.
+        return (cause.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    # lock_not_available, deadlock_detected, serialization_failure, too_many_connections
+    return getattr(cause, "sqlstate", None) in ("55P03", "40P01", "40001", "53300")
