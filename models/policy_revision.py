@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from models.base import Flag, Frozen
 from models.plan import Sha256
@@ -16,6 +16,9 @@ from models.principal import Subject
 
 class PolicyFiles(Frozen):
     """The files of a policy bundle, as they were written: bytes, never a pretty-print."""
+
+    # A blank at the end of a file is a byte of it, too.
+    model_config = ConfigDict(str_strip_whitespace=False)
 
     files: dict[Annotated[str, Field(max_length=200)], str]
     """Path with "/" below the bundle root -> UTF-8 text. Tests (x_test.rego) are files like

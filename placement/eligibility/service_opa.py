@@ -14,7 +14,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +22,15 @@ from typing import Any, Protocol
 
 from placement.eligibility.answers import open_envelope
 from placement.eligibility.binary import find_opa
+from placement.eligibility.bundle import Bundle, read_authz_bundle
 from placement.eligibility.engine import PolicyEngine
 from placement.eligibility.hosts import parse_endpoint
 from placement.eligibility.process import OpaChild
-from placement.eligibility.publishing import AUTHZ, KEY_ID, POLICIES
+from placement.eligibility.publishing import AUTHZ, KEY_ID, POLICIES, BundleKey, pack
 from placement.eligibility.transport import Endpoint, Link
 from placement.errors import PolicyEngineError
-from placement.settings import Settings
+from placement.keys import es256_key, secret_token
+from placement.settings import Settings, shipped_policies
 
 _WATCH_S = 0.1
 _SHORTEST_PAUSE_S = 0.1
@@ -62,14 +64,33 @@ allow if {
 
 @dataclass(frozen=True)
 class Feed:
-    """Where OPA gets its bundles, and how it knows that they are ours."""
+    """What the API serves to OPA: from where, to whom, and signed by whom."""
 
     api_url: str
     """The API as OPA reaches it, such as http://127.0.0.1:8000."""
     token: str = field(repr=False)
     """Bearer token that the API accepts from OPA alone."""
-    public_pem: str
-    """Verifies the signature of bundles."""
+    key: BundleKey = field(repr=False)
+    authz: Bundle = field(repr=False)
+    """Who may do what: comes with the software, never from a draft."""
+
+
+def open_feed(settings: Settings, api_url: str) -> Feed:
+    """The feed of this service; its key and its token are made on first use.
+
+    Raises
+    ------
+    BadInput
+        When the key's or the token's file cannot be used.
+    PolicyEngineError
+        When the authorisation policies cannot be read.
+    """
+    return Feed(
+        api_url=api_url.rstrip("/"),
+        token=secret_token(settings.keys / "opa.token"),
+        key=BundleKey(es256_key(settings.keys / "bundles.pem")),
+        authz=read_authz_bundle(shipped_policies()),
+    )
 
 
 class _Place(Protocol):
@@ -87,14 +108,19 @@ class ServiceOpa:
 
     Attributes
     ----------
+    feed
+        What the API serves to it.
     authz_revision
         Digest of the authorisation policies that came with this software.
     """
 
-    def __init__(self, place: _Place, authz_revision: str, deadline_s: float) -> None:
+    def __init__(self, place: _Place, feed: Feed, deadline_s: float) -> None:
         self._place = place
         self._deadline_s = deadline_s
-        self.authz_revision = authz_revision
+        self._packed: dict[str, tuple[str, bytes]] = {}
+        self._packing = threading.Lock()
+        self.feed = feed
+        self.authz_revision = feed.authz.digest
 
     def engine(self, revision: str) -> PolicyEngine:
         """OPA with exactly this revision of the policies.
@@ -125,6 +151,23 @@ class ServiceOpa:
         """What an answer's provenance must name: no bundle less, and none more."""
         return {POLICIES: revision, AUTHZ: self.authz_revision}
 
+    def packed(self, name: str, revision: str, load: Callable[[], Bundle]) -> bytes:
+        """The signed tar.gz of a bundle; the last one of each name is kept.
+
+        Raises
+        ------
+        PolicyEngineError
+            When what `load` gives is not of this revision, or cannot be signed.
+        """
+        with self._packing:
+            kept = self._packed.get(name)
+            if kept is None or kept[0] != revision:
+                bundle = load()
+                if bundle.digest != revision:
+                    raise PolicyEngineError(f"the {name} to be served are not {revision}")
+                kept = self._packed[name] = (revision, pack(name, bundle, self.feed.key))
+        return kept[1]
+
     def query(
         self, rule: str, document: Mapping[str, Any], seconds: float, revision: str
     ) -> tuple[Any, str]:
@@ -138,7 +181,7 @@ class ServiceOpa:
         self._place.close()
 
 
-def open_service_opa(settings: Settings, feed: Feed, authz_revision: str) -> ServiceOpa:
+def open_service_opa(settings: Settings, feed: Feed) -> ServiceOpa:
     """The shared OPA that the settings name, or one of our own, until it is closed.
 
     A managed one listens when this returns; it pulls its bundles once the API answers.
@@ -155,7 +198,7 @@ def open_service_opa(settings: Settings, feed: Feed, authz_revision: str) -> Ser
         place = _Shared(parse_endpoint(settings.opa_url, settings.opa_token, settings.opa_ca_file))
     else:
         place = _Supervised(find_opa(settings.opa_bin), feed)
-    return ServiceOpa(place, authz_revision, settings.opa_deadline_s)
+    return ServiceOpa(place, feed, settings.opa_deadline_s)
 
 
 def opa_configuration(feed: Feed, token_path: str, instance: str) -> dict[str, Any]:
@@ -167,7 +210,7 @@ def opa_configuration(feed: Feed, token_path: str, instance: str) -> dict[str, A
             "placement": {"url": feed.api_url, "credentials": bearer},
             "placement_opa": {"url": f"{feed.api_url}/v1/opa", "credentials": bearer},
         },
-        "keys": {KEY_ID: {"algorithm": "ES256", "key": feed.public_pem}},
+        "keys": {KEY_ID: {"algorithm": "ES256", "key": feed.key.public_pem}},
         "bundles": {
             name: {
                 "service": "placement",
