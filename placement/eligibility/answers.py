@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from models import (
     HostObligation,
     Obligation,
+    Permission,
     Preference,
     SegregatedDuties,
     Severity,
@@ -104,14 +105,28 @@ class WireBatch(_Wire):
 _PAIRS = TypeAdapter(list[WirePair], config=ConfigDict(strict=True))
 
 
-def open_envelope(body: Any, bundles: Mapping[str, str] | str) -> tuple[Any, str]:
+class _WireRows(_Wire):
+    all: bool
+    departments: list[_Text]
+    reader_roles: list[_Text]
+    public: bool
+
+
+class _WirePermission(_Wire):
+    allow: bool
+    reason: _Text
+    rows: _WireRows
+
+
+def open_envelope(body: Any, bundles: Mapping[str, str | None] | str) -> tuple[Any, str]:
     """The `result` of an answer and OPA's version, once its provenance is as expected.
 
     Parameters
     ----------
     bundles
-        Name -> revision of exactly the bundles that OPA must hold; or, where the names are not
-        ours to choose, the one revision that must be among them.
+        Name -> revision of exactly the bundles that OPA must hold, None where any revision will
+        do, or none at all; or, where the names are not ours to choose, the one revision that must
+        be among them.
 
     Raises
     ------
@@ -125,8 +140,7 @@ def open_envelope(body: Any, bundles: Mapping[str, str] | str) -> tuple[Any, str
     except ValidationError as error:
         raise _unexpected(error, "") from error
     held = {name: state.revision for name, state in envelope.provenance.bundles.items()}
-    fits = bundles in held.values() if isinstance(bundles, str) else held == bundles
-    if not fits:
+    if not _as_expected(held, bundles):
         raise PolicyRevisionMismatch(_mismatch(held, bundles))
     if "result" not in envelope.model_fields_set:
         raise PolicyEngineError(
@@ -177,6 +191,14 @@ def read_pairs(result: Any) -> list[WirePair]:
     """The answer to a segregation question."""
     try:
         return _PAIRS.validate_python(result)
+    except ValidationError as error:
+        raise _unexpected(error, "result.") from error
+
+
+def read_permission(result: Any) -> Permission:
+    """The answer to a question of who may do what."""
+    try:
+        return Permission.model_validate(_WirePermission.model_validate(result).model_dump())
     except ValidationError as error:
         raise _unexpected(error, "result.") from error
 
@@ -269,8 +291,17 @@ def _obligation(violation: _WireViolation) -> Obligation:
     )
 
 
-def _mismatch(held: Mapping[str, str], bundles: Mapping[str, str] | str) -> str:
-    wanted = [bundles] if isinstance(bundles, str) else sorted(bundles.values())
+def _as_expected(held: Mapping[str, str], bundles: Mapping[str, str | None] | str) -> bool:
+    if isinstance(bundles, str):
+        return bundles in held.values()
+    return held.keys() <= bundles.keys() and all(
+        held.get(name) == revision for name, revision in bundles.items() if revision is not None
+    )
+
+
+def _mismatch(held: Mapping[str, str], bundles: Mapping[str, str | None] | str) -> str:
+    named = [bundles] if isinstance(bundles, str) else bundles.values()
+    wanted = sorted(revision for revision in named if revision is not None)
     found = ", ".join(repr(revision[:80]) for revision in sorted(held.values())) or "no bundle"
     return f"OPA holds {found}, not the policies asked about ({', '.join(wanted)})"
 

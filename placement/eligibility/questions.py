@@ -13,6 +13,8 @@ BATCH = "placement/batch"
 """Answers a PolicyBatchInput: P profiles x S sites, and the duties each site keeps apart."""
 SEGREGATED_DUTIES = "placement/segregated_duties"
 """Answers a SegregationInput: the duties one site keeps apart."""
+PERMISSION = "authz/decision"
+"""Answers a PermissionInput: may somebody do this, and on which records."""
 
 
 class SegregationInput(Frozen):

@@ -270,19 +270,19 @@ def _as_engine_error(error: Exception, token: str | None, seconds: float) -> Pol
     if isinstance(error, (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)):
         return PolicyEngineError(f"OPA did not answer within {seconds:.1f} s")
     if isinstance(error, requests.HTTPError) and isinstance(error.response, _Answer):
-        text = _refusal(error.response)
+        text = refusal(error.response.status_code, error.response.body)
         return PolicyEngineError(text.replace(token, "***") if token else text)
     # The cause's own text can quote headers: only its kind is told.
     return PolicyEngineError(f"the connection to OPA failed ({type(error).__name__})")
 
 
-def _refusal(answer: _Answer) -> str:
+def refusal(status: int, answer: bytes) -> str:
     """OPA's own code and message for HTTP status 4xx and 5xx, as one bounded, printable line."""
     try:
-        body = answer.json()
-    except PolicyEngineError:
+        body = strict_json(answer)
+    except ValueError:
         body = None
-    parts = [f"OPA refused the query with HTTP status {answer.status_code}"]
+    parts = [f"OPA refused the query with HTTP status {status}"]
     if isinstance(body, dict):
         causes = body.get("errors")
         cause = causes[0] if isinstance(causes, list) and causes else {}
