@@ -10,6 +10,7 @@ from models import Principal, RowFilter
 from placement.eligibility import PolicyEngine
 from placement.eligibility.permissions import Permissions
 from placement.eligibility.service_opa import ServiceOpa
+from placement.identity import Tokens
 from placement.keys import AuditKey
 from placement.service.snapshot import Snapshots
 from placement.settings import Settings
@@ -47,6 +48,8 @@ class City:
     opa: ServiceOpa
     permissions: Permissions
     snapshots: Snapshots
+    tokens: Tokens = field(default_factory=Tokens)
+    """Verifies people's bearer tokens; by default none is accepted."""
     wake: Callable[[str], None] = _nobody
     """Tells the job engine that a job was committed."""
     _engines: dict[str, PolicyEngine] = field(default_factory=dict)
