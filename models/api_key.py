@@ -17,10 +17,13 @@ OperationName = Annotated[str, Field(pattern=r"^[a-z_]{1,60}\.[a-z_]{1,60}$")]
 """The stable name of an operation, such as placements.read."""
 
 
+KeyLabel = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class ApiKeyRequest(Frozen):
     """What a new API key is for."""
 
-    label: Title
+    label: KeyLabel
     """Which machine holds it, for the people who will have to revoke it."""
     roles: Annotated[tuple[CityRole, ...], Field(min_length=1, max_length=len(CityRole))]
     valid_days: Annotated[int, Field(ge=1, le=MAX_KEY_DAYS, strict=True)]
@@ -58,4 +61,4 @@ class Me(Frozen):
 
     principal: Principal
     rows: RowFilter
-    """Which records they may read."""
+    """Which datasets they may read."""

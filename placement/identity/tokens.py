@@ -85,6 +85,8 @@ class Tokens:
 
         Takes microseconds, never waits, and says nothing of tokens it has not seen.
         """
+        if len(token) > MAX_TOKEN_BYTES:
+            return None
         digest = _digest(token)
         with self._lock:
             known = self._known.get(digest)
