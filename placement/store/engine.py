@@ -7,8 +7,10 @@ and what a transaction has read is still true when it commits.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -94,6 +96,7 @@ class Store:
         self._head_file = HeadFile(head_file) if head_file else None
         self._busy_s = busy_s
         self._turn = threading.Lock()
+        _stores.add(self)
 
     def prepare(self) -> None:
         """Create or migrate the tables. Processes that begin at once do not disturb each other.
@@ -169,6 +172,12 @@ class Store:
         if self._head_file is not None:
             self._head_file.close()
 
+    def begin_again(self) -> None:
+        """After a fork: use no connection of the parent, nor close one, not even by forgetting."""
+        _abandoned.append(self.engine.pool)
+        self.engine.dispose(close=False)
+        self._turn = threading.Lock()  # a thread of the parent may hold the old one
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """A turn among this process' threads: SQLite itself lets waiters poll, and starves some."""
@@ -182,6 +191,18 @@ class Store:
         else:
             raise StoreError(_BUSY)
 
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_abandoned: list[object] = []
+
+
+def _after_fork() -> None:
+    """Every store of a child process begins again."""
+    for store in _stores:
+        store.begin_again()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _BUSY = "the database is busy; try again"

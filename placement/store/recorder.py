@@ -1,0 +1,150 @@
+"""Group commit: many threads' audit records in one transaction.
+
+A commit costs a disk flush and the city's row. Hundreds of checks a second cannot each have their
+own, and none may be answered before its record is safe: so they wait together for one.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+
+from models import AuditEvent, AuditRecord
+from placement.errors import StoreError
+from placement.store.audit import storable
+from placement.store.engine import BUSY_S, Store
+
+MOST_TOGETHER = 500
+"""Events of one transaction: it holds the city's row for milliseconds."""
+MOST_WAITING = 2000
+"""Callers that may wait. More are refused at once: their answers would come too late."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    events: tuple[AuditEvent, ...]
+    done: Future[tuple[AuditRecord, ...]] = field(default_factory=Future)
+
+
+class Recorder:
+    """Writes what happened to the audit log. Safe to use from several threads, and after a fork.
+
+    Parameters
+    ----------
+    store
+        With an audit key.
+    most_waiting
+        How many callers may wait before others are refused.
+    patience_s
+        Seconds a caller waits; what it asked for may still be recorded later.
+    """
+
+    def __init__(
+        self, store: Store, most_waiting: int = MOST_WAITING, patience_s: float = 2 * BUSY_S
+    ) -> None:
+        self._store = store
+        self._most_waiting = most_waiting
+        self._patience_s = patience_s
+        self._closed = False
+        self._writer: threading.Thread | None = None
+        self.begin_again()
+        _recorders.add(self)
+
+    def record(self, events: Sequence[AuditEvent]) -> tuple[AuditRecord, ...]:
+        """Append events to the chain, in their order; returns once they are durable.
+
+        Raises
+        ------
+        StoreError
+            When they were not recorded, or nobody knows whether they were.
+        TypeError, ValueError
+            When an event has no JSON form. Others' events are not affected.
+        """
+        if not events:
+            return ()
+        waiting = _Waiting(tuple(storable(event) for event in events))
+        with self._lock:
+            if self._closed:
+                raise StoreError("the recorder is closed")
+            try:
+                self._queue.put_nowait(waiting)
+            except queue.Full as error:
+                raise StoreError("too many records wait to be written; try again") from error
+            if self._writer is None or not self._writer.is_alive():
+                self._writer = threading.Thread(target=self._run, name="recorder", daemon=True)
+                self._writer.start()
+        try:
+            return waiting.done.result(self._patience_s)
+        except FutureTimeout as error:
+            raise StoreError("the record was not written in time") from error
+
+    def close(self) -> None:
+        """Write what waits, and take nothing more."""
+        with self._lock:
+            self._closed = True
+            writer = self._writer
+        if writer is not None:
+            self._queue.put(None)
+            writer.join()
+
+    def begin_again(self) -> None:
+        """After a fork: the child has neither the writer's thread nor those who wait for it."""
+        self._lock = threading.Lock()
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(self._most_waiting)
+        self._writer = None
+
+    def _run(self) -> None:
+        while True:
+            batch, ended = self._batch()
+            if batch:
+                self._write(batch)
+            if ended:
+                return
+
+    def _batch(self) -> tuple[list[_Waiting], bool]:
+        """Everything that waits, up to a limit; and whether nothing follows."""
+        batch: list[_Waiting] = []
+        events = 0
+        while events < MOST_TOGETHER:
+            try:
+                waiting = self._queue.get(block=not batch)
+            except queue.Empty:
+                break
+            if waiting is None:
+                return batch, True
+            batch.append(waiting)
+            events += len(waiting.events)
+        return batch, False
+
+    def _write(self, batch: list[_Waiting]) -> None:
+        try:
+            with self._store.writing() as tx:
+                written = [tuple(tx.record(event) for event in each.events) for each in batch]
+        except BaseException as error:  # noqa: BLE001  whatever it is, everybody who waits must hear
+            # Each raises one of its own: a shared exception would collect everybody's traceback.
+            text = str(error) if isinstance(error, StoreError) else "the records were not written"
+            for waiting in batch:
+                failure = StoreError(text)
+                failure.__cause__ = error
+                waiting.done.set_exception(failure)
+            return
+        for waiting, records in zip(batch, written, strict=True):
+            waiting.done.set_result(records)
+
+
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Every recorder of a child process begins again."""
+    for recorder in _recorders:
+        recorder.begin_again()
+
+
+os.register_at_fork(after_in_child=_after_fork)
