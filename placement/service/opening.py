@@ -1,0 +1,102 @@
+"""Opening a city: everything a process of the service works with, in the order it needs it.
+
+    keys -> database (migrated) -> first policies published -> OPA -> who and what they may
+
+OPA pulls its policies from the API, so that it can answer only after the API does: `/ready` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from placement.eligibility.permissions import Permissions
+from placement.eligibility.service_opa import open_feed, open_service_opa
+from placement.identity import LocalIssuer, open_tokens
+from placement.keys import AuditKey, audit_key
+from placement.service.city import City
+from placement.service.policies import bootstrap
+from placement.service.snapshot import Snapshots
+from placement.settings import Settings, shipped_policies
+from placement.store import Store, open_store
+from placement.store.recorder import Recorder
+
+
+@contextmanager
+def open_city(settings: Settings, api_url: str, local: LocalIssuer | None = None) -> Iterator[City]:
+    """A city, until the `with` block ends.
+
+    Parameters
+    ----------
+    settings
+        Where the database, the keys, the issuer and OPA are.
+    api_url
+        The API as OPA reaches it.
+    local
+        Issues tokens for development; without it only those of the settings' issuer count.
+
+    Raises
+    ------
+    BadInput
+        When a setting or a key cannot be used.
+    StoreError
+        When the database cannot be used.
+    PolicyEngineError
+        When OPA is missing or does not start, or the shipped policies cannot be read.
+    """
+    with ExitStack() as undo:
+        key = settings_key(settings)
+        store = open_city_store(settings, key)
+        undo.callback(store.close)
+        recorder = Recorder(store)
+        undo.callback(recorder.close)
+        tokens = open_tokens(settings, local)
+        opa = open_service_opa(settings, open_feed(settings, api_url))
+        undo.callback(opa.close)
+        permissions = Permissions(opa.asking, opa.authz_revision)
+        undo.callback(permissions.close)
+        yield City(
+            settings=settings,
+            store=store,
+            recorder=recorder,
+            audit_key=key,
+            tokens=tokens,
+            opa=opa,
+            permissions=permissions,
+            snapshots=Snapshots(store),
+        )
+
+
+def settings_key(settings: Settings) -> AuditKey:
+    """The key that signs the audit log; made on first use. Raises BadInput."""
+    return audit_key(settings.keys / "audit.pem")
+
+
+def open_city_store(settings: Settings, key: AuditKey) -> Store:
+    """The database, migrated, with a first revision of the policies.
+
+    Raises
+    ------
+    BadInput, StoreError, PolicyEngineError
+    """
+    if settings.database_url is None:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = open_store(settings.store_url, key, settings.audit_head_file)
+    try:
+        with store.writing() as tx:
+            bootstrap(tx, first_policies(settings))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def first_policies(settings: Settings) -> Path:
+    """The folder of the policies that an empty store begins with."""
+    return settings.policies or shipped_policies()
+
+
+def local_issuer(settings: Settings) -> LocalIssuer:
+    """The issuer of local tokens, for development alone. Raises BadInput."""
+    return LocalIssuer(settings.keys / "local-issuer.pem")
