@@ -16,6 +16,9 @@ from placement.store.jobs import Jobs
 if TYPE_CHECKING:
     from placement.service.city import Caller, City
 
+SWEPT = 20
+"""Overdue jobs to announce at once, the oldest first: more than workers start in between."""
+
 _LOG = logging.getLogger("placement.jobs")
 
 
@@ -94,7 +97,7 @@ def overdue(city: City) -> tuple[str, ...]:
     To announce one too often is harmless: a job is claimed once.
     """
     with city.store.reading() as tx:
-        return Jobs(tx).due()
+        return Jobs(tx).due(limit=SWEPT)
 
 
 def _seen_by(caller: Caller) -> str | None:

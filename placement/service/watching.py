@@ -32,7 +32,7 @@ class Watch:
     store, job, worker
         Which attempt at which job.
     stop
-        Set when the worker shuts down.
+        Set when the worker shuts down: the job is given back, without waiting for its handler.
     """
 
     def __init__(self, store: Store, job: str, worker: str, stop: threading.Event) -> None:
@@ -43,7 +43,7 @@ class Watch:
         self.cancel = threading.Event()
         """Nobody wants the work of this attempt any more."""
         self.lost = False
-        """The job is not ours any more: cancelled, or taken over."""
+        """The job is not ours any more: cancelled, taken over, or given back."""
         self._step: Step | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch-{job[:8]}", daemon=True)
@@ -70,12 +70,12 @@ class Watch:
     def _run(self) -> None:
         told = time.monotonic()  # claiming was the first sign of life
         while not self._over.wait(LOOK_S):
-            if self._stop.is_set():
-                self.cancel.set()
             since = time.monotonic() - told
             step = self._step if since >= NEWS_S else None
             try:
-                if step is not None or since >= SIGN_OF_LIFE_S:
+                if self._stop.is_set():
+                    held = self._give_back()
+                elif step is not None or since >= SIGN_OF_LIFE_S:
                     held = self._tell(step)
                     told = time.monotonic()
                 else:
@@ -87,6 +87,11 @@ class Watch:
                 self.lost = True
                 self.cancel.set()
                 return
+
+    def _give_back(self) -> bool:
+        with self._store.noting() as tx:
+            Jobs(tx).release(self._job, self._worker)
+        return False
 
     def _look(self) -> bool:
         with self._store.reading() as tx:

@@ -70,7 +70,7 @@ def execute(
     handlers
         What to do, by kind of job.
     stop
-        Set it to give the job back: the worker shuts down.
+        Set it to give the job back: the worker shuts down, and another one may begin at once.
 
     Returns
     -------
@@ -138,9 +138,7 @@ class _Attempt:
         try:
             with self._city.store.noting() as tx:
                 jobs = Jobs(tx)
-                if watch.cancel.is_set():
-                    jobs.release(self._job.id, self._worker)
-                elif self._passes(error):
+                if self._passes(error):
                     after = BACKOFF[min(self._job.attempt, len(BACKOFF)) - 1]
                     jobs.release(self._job.id, self._worker, after=after)
                 elif jobs.hold(self._job.id, self._worker):
