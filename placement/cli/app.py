@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from placement import __version__
+from placement.cli import serving
 from placement.cli.options import (
     CatalogFormat,
     CatalogFormatOption,
@@ -38,6 +39,7 @@ from placement.cli.progress import note, reporting
 DECIDED = 0
 NO_PLAN = 1
 FAULT_FOUND = 1
+SERVICE = "Service"
 
 app = typer.Typer(
     name="placement",
@@ -224,6 +226,10 @@ def import_(
     assumptions = service.import_file(kind.value, source, out)
     emit(imported.render(out, assumptions))
     return DECIDED
+
+
+for command in (serving.serve, serving.worker, serving.setup, serving.token, serving.health):
+    app.command(rich_help_panel=SERVICE)(command)
 
 
 @app.command()

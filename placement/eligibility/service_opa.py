@@ -224,6 +224,11 @@ def opa_configuration(feed: Feed, token_path: str, instance: str) -> dict[str, A
     }
 
 
+def system_authz(token_sha256: str) -> str:
+    """The policy by which OPA itself lets nobody in but whoever holds this token."""
+    return _SYSTEM_AUTHZ % (token_sha256, token_sha256)
+
+
 class _Pinned:
     """An OpaHost that answers from one revision."""
 
@@ -326,7 +331,7 @@ class _Supervised:
         token_path.touch(mode=0o600)
         token_path.write_text(self._feed.token)
         digest = hashlib.sha256(token.encode()).hexdigest()
-        (folder / "authz.rego").write_text(_SYSTEM_AUTHZ % (digest, digest))
+        (folder / "authz.rego").write_text(system_authz(digest))
         configuration = opa_configuration(self._feed, str(token_path), self._instance)
         (folder / "config.json").write_text(json.dumps(configuration))
         return ("--config-file", "config.json", "authz.rego")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from placement.eligibility.permissions import Permissions
 from placement.eligibility.service_opa import open_feed, open_service_opa
+from placement.eligibility.shared_opa import write_shared_opa
+from placement.errors import BadInput, Defect
 from placement.identity import LocalIssuer, open_tokens
 from placement.keys import AuditKey, audit_key
 from placement.service.city import City
@@ -90,6 +92,36 @@ def open_city_store(settings: Settings, key: AuditKey) -> Store:
         store.close()
         raise
     return store
+
+
+def prepare(settings: Settings, opa_folder: Path | None) -> tuple[Path, ...]:
+    """Bring the database up to date, make the keys, and write what a shared OPA needs.
+
+    Parameters
+    ----------
+    settings
+        For a shared OPA, `public_url` says where it finds the API, and `opa_token` what the API
+        will show to it.
+    opa_folder
+        Where to write OPA's configuration; none: nowhere.
+
+    Returns
+    -------
+    tuple of Path
+        The files that were written.
+
+    Raises
+    ------
+    BadInput, StoreError, PolicyEngineError
+    """
+    open_city_store(settings, settings_key(settings)).close()
+    feed = open_feed(settings, settings.public_url or "http://127.0.0.1:8000")
+    if opa_folder is None:
+        return ()
+    if settings.opa_token is None:
+        message = "a shared OPA knows the API by a token: set one of at least 32 characters"
+        raise BadInput([Defect("", "PLACEMENT_OPA_TOKEN", "", message)])
+    return write_shared_opa(opa_folder, feed, settings.opa_token)
 
 
 def first_policies(settings: Settings) -> Path:
