@@ -74,6 +74,8 @@ class Basis(Frozen):
     """Number of the decision that the board stood behind at that time, none before the first."""
     in_force: int | None = None
     """Number of the decision in force at that time: its sites are where data rested."""
+    policy_files: Sha256 | None = None
+    """Digest of the stored PolicyFiles of that revision."""
     own_parameters: Flag = False
     """The parameters came with the request: changing the city's own does not matter to it."""
 

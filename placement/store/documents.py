@@ -21,7 +21,10 @@ class Documents:
 
     def put(self, kind: str, model: Frozen) -> str:
         """Keep a model; its digest. The same content is kept once."""
-        body = canonical_json(model)
+        return self.put_body(kind, canonical_json(model))
+
+    def put_body(self, kind: str, body: bytes) -> str:
+        """Keep canonical JSON that was made outside the transaction; its digest."""
         digest = hashlib.sha256(body).hexdigest()
         if self._tx.session.get(DocumentRow, digest) is None:
             self._tx.session.add(
@@ -39,9 +42,13 @@ class Documents:
         StoreError
             When it is missing, or its bytes no longer have this digest.
         """
+        return model.model_validate_json(self.body(digest))
+
+    def body(self, digest: str) -> str:
+        """The canonical JSON with this digest. Raises StoreError as `get` does."""
         row = self._tx.session.get(DocumentRow, digest)
         if row is None:
             raise StoreError(f"document {digest} is missing")
         if hashlib.sha256(row.body.encode()).hexdigest() != digest:
             raise StoreError(f"document {digest} was changed after it was stored")
-        return model.model_validate_json(row.body)
+        return row.body
