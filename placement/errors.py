@@ -9,6 +9,7 @@ PlacementError                      code                exit  HTTP
 │   └── CertificateError            certificate            4   500   a solution failed its re-check
 ├── StoreError                      store                  5   503   an answer was not recorded
 ├── IdentityProviderError           identity_provider      6   503   its keys are not known
+├── ServiceError                    service                8   502   a placement service failed us
 ├── AccessError                     access                 6   403   somebody may not do this
 │   ├── NotAuthenticated            not_authenticated      6   401   who asks is not proven
 │   └── NotAllowed                  not_allowed            6   403   the policies say no
@@ -206,3 +207,11 @@ class JobAbandoned(RequestError):
 
     code = "job_abandoned"
     http_status = 500
+
+
+class ServiceError(PlacementError):
+    """A placement service that we are a client of cannot be reached, or answers oddly."""
+
+    code = "service"
+    exit_code = 8
+    http_status = 502

@@ -325,7 +325,7 @@ def test_the_image_is_made_of_files_that_exist_and_runs_without_root():
 ROOMS = (
     *("cli", "service", "explaining", "reading", "settings", "steps", "errors"),
     *("catalog", "eligibility", "graph", "optimizer", "certificate", "store", "provision"),
-    *("identity", "review", "keys"),
+    *("identity", "review", "client", "keys"),
 )
 
 
