@@ -66,6 +66,7 @@ from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 from prometheus_client import CollectorRegistry
 
 from api.envelope import Envelope
+from api.guard import guard, note_denial, refuse_unguarded
 from api.injected import PROVIDED
 from api.metrics import Requests
 from api.parameters import StrictParameters
@@ -101,7 +102,9 @@ def create_app(city: City) -> Application:
     litestar.exceptions.ImproperlyConfiguredException
         When a route names no operation.
     """
-    return assemble(city, ROUTES, guards=GUARDS)
+    app = assemble(city, ROUTES, guards=GUARDS)
+    refuse_unguarded(app)
+    return app
 
 
 def assemble(
@@ -114,6 +117,7 @@ def assemble(
         guards=list(guards),
         dependencies=PROVIDED,
         exception_handlers=HANDLERS,
+        after_exception=[note_denial],
         middleware=[StrictParameters],
         request_class=StrictRequest,
         request_max_body_size=None,  # the envelope caps bodies
@@ -127,4 +131,4 @@ def assemble(
 
 
 ROUTES: tuple[ControllerRouterHandler, ...] = ()
-GUARDS: tuple[Any, ...] = ()
+GUARDS: tuple[Any, ...] = (guard,)
