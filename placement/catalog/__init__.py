@@ -15,10 +15,12 @@ from placement.catalog.amsterdam import load_amsterdam_schema
 from placement.catalog.cloud_prices import load_eu_cloud_prices
 from placement.catalog.dcat import load_dcat_ap
 from placement.catalog.native import (
+    catalog_of,
     load_native_catalog,
     load_native_register,
     load_parameters,
     load_plan,
+    register_of,
 )
 from placement.catalog.references import check_references
 from placement.catalog.writing import write_json
@@ -69,10 +71,12 @@ def load_register(path: Path, format: SitesFormat = "native") -> SiteRegister:  
 __all__ = [
     "CatalogFormat",
     "SitesFormat",
+    "catalog_of",
     "check_references",
     "load_catalog",
     "load_parameters",
     "load_plan",
     "load_register",
+    "register_of",
     "write_json",
 ]

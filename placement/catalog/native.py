@@ -47,9 +47,21 @@ def load_plan(path: Path) -> Plan:
     return _load(Plan, path)
 
 
+def catalog_of(document: Any, file: str) -> Catalog:
+    """The catalogue in a decoded JSON document; BadInput with all its defects."""
+    return _model(Catalog, document, file, catalog_defects)
+
+
+def register_of(document: Any, file: str) -> SiteRegister:
+    """The sites in a decoded JSON document; BadInput with all its defects."""
+    return _model(SiteRegister, document, file, register_defects)
+
+
 def _load(model: type[Model], path: Path, checks: Checks | None = None) -> Model:
-    file = str(path)
-    document = read_json(path)
+    return _model(model, read_json(path), str(path), checks)
+
+
+def _model(model: type[Model], document: Any, file: str, checks: Checks | None = None) -> Model:
     try:
         loaded, defects = model.model_validate(document), []
     except ValidationError as error:

@@ -11,9 +11,10 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
 from models import (
+    FIRST_PREVIOUS,
     Catalog,
     CatalogVersion,
     Dataset,
@@ -138,6 +139,10 @@ class CatalogRecords:
             raise NotFound(f"there is no version {number} of the catalogue")
         return _as_version(found)
 
+    def digest(self, number: int) -> str:
+        """The chained digest of a version; zeros for the empty catalogue. Raises NotFound."""
+        return FIRST_PREVIOUS if number == 0 else self.version(number).digest
+
     def versions(self, before: int | None, limit: int) -> list[CatalogVersion]:
         """Versions below `before`, or from the newest; newest first, at most `limit`."""
         query = select(CatalogVersionRow).order_by(CatalogVersionRow.version.desc()).limit(limit)
@@ -221,7 +226,7 @@ class CatalogRecords:
 STORED = (RecordRow.kind, RecordRow.id, RecordRow.valid_from, RecordRow.digest, RecordRow.body)
 
 
-def as_stored(row: Row[Any]) -> StoredRecord:
+def as_stored(row: Sequence[Any]) -> StoredRecord:
     """The record of a row of the columns STORED."""
     kind, ident, version, digest, body = row
     return StoredRecord(kind=kind, id=ident, version=version, digest=digest, body=body)
