@@ -13,6 +13,10 @@ stands, and /v1/placements is empty until a board approves again.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from models import (
     AuditAction,
     AuditEvent,
@@ -20,6 +24,7 @@ from models import (
     DecisionOutcome,
     DecisionRecord,
     DecisionState,
+    Frozen,
     PlanDiff,
 )
 from placement.errors import Conflict, NotAllowed
@@ -38,6 +43,12 @@ _ACTIONS = {
     DecisionState.WITHDRAWN: AuditAction.DECISION_WITHDRAWN,
 }
 _BEFORE_FORCE = {DecisionState.PROPOSED, DecisionState.APPROVED, DecisionState.PROVISIONING}
+
+
+class Transition(Frozen):
+    """Why a decision is brought into another state."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
 
 
 def etag(record: DecisionRecord) -> str:
@@ -86,7 +97,7 @@ def answer(city: City, caller: Caller, number: int) -> tuple[DecisionRecord, str
         When the caller does not see every record.
     StoreError
     """
-    _require_all_rows(caller)
+    require_all_rows(caller)
     with city.store.reading() as tx:
         record = Decisions(tx).get(number)
         return record, answer_text(tx, record.answer)
@@ -104,7 +115,7 @@ def plan_file(city: City, caller: Caller, number: int) -> tuple[DecisionRecord, 
         When the caller does not see every record.
     StoreError
     """
-    _require_all_rows(caller)
+    require_all_rows(caller)
     with city.store.reading() as tx:
         record = Decisions(tx).get(number)
         return record, plan_text(tx, record)
@@ -129,7 +140,7 @@ def compare(city: City, caller: Caller, number: int, since: int | None = None) -
         When the caller does not see every record.
     StoreError
     """
-    _require_all_rows(caller)
+    require_all_rows(caller)
     with city.store.reading() as tx:
         decisions = Decisions(tx)
         record = decisions.get(number)
@@ -153,8 +164,8 @@ def _compared_with(decisions: Decisions, record: DecisionRecord) -> DecisionReco
     return None if before is None else decisions.get(before)
 
 
-def _require_all_rows(caller: Caller) -> None:
-    """A whole plan names every department's records."""
+def require_all_rows(caller: Caller) -> None:
+    """Raise NotAllowed for those who see some records only: a plan names every department's."""
     if not caller.rows.all:
         raise NotAllowed("a whole plan is for those who may see every record")
 

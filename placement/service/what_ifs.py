@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from models import (
+    Catalog,
     Decided,
     Decision,
     DecisionOutcome,
@@ -24,6 +25,7 @@ from models import (
     PolicyInput,
     PolicySite,
     Severity,
+    SiteRegister,
     Source,
     Verdict,
     Violation,
@@ -33,11 +35,11 @@ from models import (
     sha256_of,
 )
 from placement.eligibility import PolicyEngine
-from placement.errors import BadInput, Defect
-from placement.reading import Reading
+from placement.errors import BadInput, Defect, NotFound
+from placement.service.bodies import BODY
 from placement.service.city import Caller, City
 from placement.service.deciding import decide_on
-from placement.service.decisions import before_of
+from placement.service.decisions import before_of, require_all_rows
 from placement.service.diff import diff, resting_today
 from placement.service.jobs import submit
 from placement.service.plans import ANSWER
@@ -63,9 +65,21 @@ def ask(tx: Transaction, city: City, caller: Caller, asked: WhatIf) -> Job:
     return submit(tx, city, caller, JobKind.WHAT_IF, asked.model_dump(mode="json"))
 
 
-def read(city: City, digest: str) -> WhatIfReport:
-    """What a what-if came to. Raises StoreError when there is no such report."""
+def require_possible(city: City, asked: WhatIf) -> None:
+    """Raise BadInput when the records, as they are now, know less than the question names.
+
+    What is true when the job starts is what counts; this spares whoever mistypes the wait.
+    """
+    snapshot = city.snapshots.at_head()
+    require_known(asked, snapshot.catalog, snapshot.register)
+
+
+def read(city: City, caller: Caller, digest: str) -> WhatIfReport:
+    """What a what-if came to. Raises NotFound, NotAllowed, StoreError."""
+    require_all_rows(caller)
     with city.store.reading() as tx:
+        if Documents(tx).kind_of(digest) != REPORT:
+            raise NotFound("there is no such what-if")
         return Documents(tx).get(digest, WhatIfReport)
 
 
@@ -74,7 +88,7 @@ def what_if_job(city: City, job: Job, report: Report, cancel: threading.Event) -
     asked = WhatIf.model_validate(job.arguments)
     report(Step("read", "reading the city's records"))
     given = situation(city, asked.parameters)
-    require_known(asked, given.reading)
+    require_known(asked, given.reading.catalog, given.reading.register)
     engine = without_sites(city.engine(given.basis.policies), asked.sites_out)
     answer = decide_on(given.reading, engine, report, fixed=asked.fixed, cancel=cancel)
     documents = (
@@ -90,16 +104,16 @@ def what_if_job(city: City, job: Job, report: Report, cancel: threading.Event) -
     return ending
 
 
-def require_known(asked: WhatIf, reading: Reading) -> None:
+def require_known(asked: WhatIf, catalog: Catalog, register: SiteRegister) -> None:
     """Raise BadInput with every site and dataset that the records do not know."""
-    sites = {site.id for site in reading.register.sites}
-    datasets = {dataset.id for dataset in reading.catalog.datasets}
+    sites = {site.id for site in register.sites}
+    datasets = {dataset.id for dataset in catalog.datasets}
     named = [(f"sites_out.{n}", "site", s, sites) for n, s in enumerate(asked.sites_out)]
     for number, pair in enumerate(asked.fixed):
         named.append((f"fixed.{number}.site", "site", pair.site, sites))
         named.append((f"fixed.{number}.dataset", "dataset", pair.dataset, datasets))
     defects = [
-        Defect("", f"{kind} {name}", field, "the city's records have none of that name")
+        Defect(BODY, f"{kind} {name}", field, "the city's records have none of that name")
         for field, kind, name, known in named
         if name not in known
     ]

@@ -34,6 +34,11 @@ class Documents:
             self._tx.session.flush()
         return digest
 
+    def kind_of(self, digest: str) -> str | None:
+        """What kind of document has this digest; none where there is none."""
+        row = self._tx.session.get(DocumentRow, digest)
+        return None if row is None else row.kind
+
     def get(self, digest: str, model: type[M]) -> M:
         """The model with this digest.
 
