@@ -21,11 +21,12 @@ def require_loopback(host: str) -> str:
     """
     if host.lower() == "localhost":
         return "127.0.0.1"
+    bracketed = host.startswith("[") and host.endswith("]")
     try:
-        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        address = ipaddress.ip_address(host[1:-1] if bracketed else host)
     except ValueError:
         address = None
-    if isinstance(address, ipaddress.IPv4Address) and address.is_loopback:
+    if isinstance(address, ipaddress.IPv4Address) and address.is_loopback and not bracketed:
         return str(address)
     if address == ipaddress.IPv6Address("::1"):
         return "::1"
