@@ -13,6 +13,7 @@ from placement.eligibility.service_opa import ServiceOpa
 from placement.identity import Tokens
 from placement.keys import AuditKey
 from placement.service.snapshot import Snapshots
+from placement.service.verdicts import Verdicts
 from placement.settings import Settings
 from placement.store import Store
 from placement.store.recorder import Recorder
@@ -52,6 +53,8 @@ class City:
     """Verifies people's bearer tokens; by default none is accepted."""
     wake: Callable[[str], None] = _nobody
     """Tells the job engine that a job was committed."""
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    """What OPA said of single pairs, by the active policies."""
     _engines: dict[str, PolicyEngine] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
