@@ -59,7 +59,7 @@ _expected := {
 }
 
 # One step above the highest level switches a rule off.
-_is("level", value) if value in numbers.range(0, 5)
+_is("level", value) if value in {0, 1, 2, 3, 4, 5}
 
 _is("days", value) if _natural(value)
 
@@ -110,7 +110,7 @@ _is("certificates by level", value) if {
 
 _is("levels by category", value) if {
 	object.keys(value) == {"criminal", "none", "personal", "pseudonymised", "special"}
-	every item in value { item in numbers.range(0, 5) }
+	every item in value { item in {0, 1, 2, 3, 4, 5} }
 }
 
 _natural(value) if {
