@@ -63,18 +63,31 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
-from prometheus_client import CollectorRegistry
 
+from api import docs, health, metrics
 from api.envelope import Envelope
 from api.guard import guard, note_denial, refuse_unguarded
 from api.injected import PROVIDED
-from api.metrics import Requests
 from api.parameters import StrictParameters
 from api.problems import HANDLERS
 from api.requests import StrictRequest
+from api.routes import bundles, decisions, jobs, keys, me, placements, what_ifs
 from placement.service.city import City
 
 MAX_CATALOG_BYTES = 64 * 2**20
+
+ROUTES: tuple[Any, ...] = (
+    *decisions.routes,
+    *what_ifs.routes,
+    *placements.routes,
+    *jobs.routes,
+    *keys.routes,
+    *me.routes,
+    *bundles.routes,
+    *health.routes,
+    *metrics.routes,
+    *docs.routes,
+)
 
 
 class Application(Litestar):
@@ -100,21 +113,16 @@ def create_app(city: City) -> Application:
     Raises
     ------
     litestar.exceptions.ImproperlyConfiguredException
-        When a route names no operation.
+        When a route could run without a permission.
     """
-    app = assemble(city, ROUTES, guards=GUARDS)
-    refuse_unguarded(app)
-    return app
+    return assemble(city, ROUTES)
 
 
-def assemble(
-    city: City, routes: Sequence[ControllerRouterHandler], guards: Sequence[Any] = ()
-) -> Application:
-    """An application of these routes alone."""
-    registry = CollectorRegistry()
+def assemble(city: City, routes: Sequence[ControllerRouterHandler]) -> Application:
+    """An application of these routes alone, guarded like the whole one."""
     app = Application(
         route_handlers=list(routes),
-        guards=list(guards),
+        guards=[guard],
         dependencies=PROVIDED,
         exception_handlers=HANDLERS,
         after_exception=[note_denial],
@@ -124,11 +132,9 @@ def assemble(
         openapi_config=None,
         logging_config=None,
     )
+    refuse_unguarded(app)
     app.state.city = city
-    app.state.registry = registry
-    app.envelope = Envelope(app.serve_inside, Requests(registry), MAX_CATALOG_BYTES)
+    app.state.metrics = metrics.Metrics()
+    app.state.probe = health.Probe()
+    app.envelope = Envelope(app.serve_inside, app.state.metrics, MAX_CATALOG_BYTES)
     return app
-
-
-ROUTES: tuple[ControllerRouterHandler, ...] = ()
-GUARDS: tuple[Any, ...] = (guard,)

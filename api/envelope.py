@@ -17,7 +17,7 @@ from typing import Any
 
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
-from api.metrics import Requests
+from api.metrics import Metrics
 from api.paths import routable
 from api.problems import PROBLEM, BodyTimeout, BodyTooLarge, RequestRefused, problem_bytes
 
@@ -53,9 +53,9 @@ class Envelope:
         The longest body on the paths of LARGE_BODY_PATHS.
     """
 
-    def __init__(self, app: ASGIApp, requests: Requests, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_body_bytes: int) -> None:
         self._app = app
-        self._requests = requests
+        self._metrics = metrics
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -88,7 +88,7 @@ class Envelope:
     def _note(self, scope: HTTPScope, exchange: _Exchange) -> None:
         seconds = time.perf_counter() - exchange.began
         route = str(scope.get("path_template") or "")
-        self._requests.note(scope["method"], route, exchange.status, seconds)
+        self._metrics.note(scope["method"], route, exchange.status, seconds)
         caller = scope.get("state", {}).get("caller")
         line = {
             "request_id": exchange.request_id,

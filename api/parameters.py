@@ -11,10 +11,12 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.paths import query_pairs, segment
 from api.problems import BadRequest
-from placement.errors import Defect
+from placement.errors import Defect, NotFound
 
 SHOWN = 80
 """Characters of a name that a defect repeats."""
+LARGEST_NUMBER = 2**31 - 1
+"""Of anything counted: decisions, versions, revisions."""
 
 
 class StrictParameters:
@@ -28,8 +30,7 @@ class StrictParameters:
         """Serve one request. Raises BadRequest."""
         # The router keeps the dictionary of a path it has seen: never change it in place.
         scope["path_params"] = {
-            name: segment(value) if isinstance(value, str) else value
-            for name, value in scope["path_params"].items()
+            name: _path_value(value) for name, value in scope["path_params"].items()
         }
         given = [name for name, _ in query_pairs(scope.get("query_string", b""))]
         if given:
@@ -52,6 +53,13 @@ class StrictParameters:
         ]
         if unknown or twice:
             raise BadRequest("A parameter is not as documented.", defects=unknown + twice)
+
+
+def _path_value(value: Any) -> Any:
+    """A text as the client meant it; a number as the database can hold it. Raises NotFound."""
+    if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
+        raise NotFound("there is no such number")
+    return segment(value) if isinstance(value, str) else value
 
 
 def query_names(app: Litestar) -> dict[Any, frozenset[str]]:

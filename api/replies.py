@@ -97,6 +97,17 @@ def read(
     return Response(rendered(content), headers=sent, media_type=JSON)
 
 
+def plain(
+    content: Frozen | Mapping[str, Any] | list[Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response[Any]:
+    """An answer that has no version: a model or plain data as JSON."""
+    return Response(
+        rendered(content), status_code=status, headers=dict(headers or {}), media_type=JSON
+    )
+
+
 def rendered(content: Frozen | Mapping[str, Any] | list[Any]) -> bytes:
     """JSON bytes of a model, quickly and in the order of its fields, or of plain data."""
     if isinstance(content, Frozen):

@@ -15,6 +15,7 @@ import uvloop
 from litestar import Litestar
 
 from api.app import create_app
+from api.listening import BoundedHttp
 from api.queue import job_engine
 from placement.errors import BadInput, Defect
 from placement.identity import LocalIssuer, require_loopback
@@ -80,7 +81,8 @@ async def _serving(city: City, listening: socket.socket, *, works: bool) -> None
 def _config(app: Litestar) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHttp,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,

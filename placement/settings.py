@@ -59,6 +59,11 @@ class Settings:
     """PLACEMENT_OPA_BIN: the OPA binary for the managed one; default: `opa` on PATH."""
     opa_deadline_s: float = 60.0
     """PLACEMENT_OPA_DEADLINE_S: total seconds one query may take."""
+    regal_bin: str | None = None
+    """PLACEMENT_REGAL_BIN: the linter of policy drafts; default: `regal` on PATH."""
+    sandbox: bool = True
+    """PLACEMENT_SANDBOX: `off` lets policy drafts be checked where the kernel keeps no program off
+    the network (macOS); limits of memory and time hold nevertheless."""
     policies: Path | None = None
     """PLACEMENT_POLICIES: the policy bundle's folder; default: the shipped one."""
     data: Path = field(default_factory=default_data_folder)
@@ -73,6 +78,8 @@ class Settings:
     public_url: str | None = None
     """PLACEMENT_PUBLIC_URL: where a shared OPA and users reach the service; default: the address
     that it listens on."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """PLACEMENT_METRICS_TOKEN: bearer token that /metrics asks for; none: it is open."""
     oidc: OidcSettings | None = None
     """PLACEMENT_OIDC_...: the issuer of people's tokens; none: API keys alone are accepted."""
 
@@ -109,12 +116,15 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         opa_ca_file=Path(ca_file) if ca_file else None,
         opa_bin=text.get("PLACEMENT_OPA_BIN"),
         opa_deadline_s=_seconds(text.get("PLACEMENT_OPA_DEADLINE_S")),
+        regal_bin=text.get("PLACEMENT_REGAL_BIN"),
+        sandbox=_sandbox(text.get("PLACEMENT_SANDBOX")),
         policies=Path(policies) if policies else None,
         data=Path(text["PLACEMENT_DATA"]) if "PLACEMENT_DATA" in text else default_data_folder(),
         database_url=environ.get("DATABASE_URL") or None,
         key_folder=Path(text["PLACEMENT_KEYS"]) if "PLACEMENT_KEYS" in text else None,
         head_file=Path(text["PLACEMENT_AUDIT_HEAD"]) if "PLACEMENT_AUDIT_HEAD" in text else None,
         public_url=text.get("PLACEMENT_PUBLIC_URL"),
+        metrics_token=text.get("PLACEMENT_METRICS_TOKEN"),
         oidc=_oidc(text),
     )
 
@@ -183,6 +193,12 @@ def _oidc(text: Mapping[str, str]) -> OidcSettings | None:
 
 def _bad(variable: str, message: str) -> BadInput:
     return BadInput([Defect("", variable, "", message)])
+
+
+def _sandbox(text: str | None) -> bool:
+    if text not in (None, "on", "off"):
+        raise _bad("PLACEMENT_SANDBOX", "on or off is expected")
+    return text != "off"
 
 
 def _seconds(text: str | None) -> float:

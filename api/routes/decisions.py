@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api.conditional import precondition
 from api.injected import InjectedCaller, InjectedCity
@@ -42,7 +42,7 @@ class Events(Frozen):
 @get("/v1/decisions", opt={"operation": "decisions.list"}, tags=_TAGS)
 async def list_decisions(
     city: InjectedCity,
-    state: FromQuery[DecisionState | None] = None,
+    in_state: Annotated[DecisionState | None, QueryParameter(name="state")] = None,
     outcome: FromQuery[DecisionOutcome | None] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -50,7 +50,7 @@ async def list_decisions(
 ) -> Response[Page[DecisionRecord]]:
     """Decisions, the newest first."""
     order = one_sort(sort, ("number",), "-number")
-    filters = {"state": state, "outcome": outcome}
+    filters = {"state": in_state, "outcome": outcome}
     cursors = Cursors(city.audit_key)
     rows = await in_reader(
         decisions.list_decisions,
@@ -58,7 +58,7 @@ async def list_decisions(
         limit + 1,
         after=int(cursors.read(cursor, order, filters)[0]) if cursor else None,
         oldest_first=order == "number",
-        state=state,
+        state=in_state,
         outcome=outcome,
     )
     items, following = page(rows, limit, lambda last: cursors.make(order, filters, [last.number]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
+from api import guard
 from api.injected import InjectedCaller, InjectedCity
 from api.job_events import JobFeed, job_events
 from api.paging import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, page, page_response
@@ -26,17 +27,17 @@ _ORDER = "-created_at"
 async def list_jobs(
     city: InjectedCity,
     caller: InjectedCaller,
-    state: FromQuery[JobState | None] = None,
+    in_state: Annotated[JobState | None, QueryParameter(name="state")] = None,
     kind: FromQuery[JobKind | None] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[Job]]:
     """Jobs, the latest first: one's own, or everybody's for who may see them."""
-    filters = {"state": state, "kind": kind}
+    filters = {"state": in_state, "kind": kind}
     cursors = Cursors(city.audit_key)
     after = cursors.read(cursor, _ORDER, filters)[0] if cursor else None
     found = await in_reader(
-        jobs.list_jobs, city, caller, state=state, kind=kind, after=after, limit=limit + 1
+        jobs.list_jobs, city, caller, state=in_state, kind=kind, after=after, limit=limit + 1
     )
     items, following = page(found, limit, lambda last: cursors.make(_ORDER, filters, [last.id]))
     return page_response(items, following)
@@ -91,7 +92,7 @@ async def job_stream(
     feed.require_room()
     found = await in_reader(jobs.read, city, caller, job)
     return Stream(
-        job_events(feed, found, seen),
+        job_events(feed, found, seen, lambda: guard.admit(request, "jobs.events")),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
