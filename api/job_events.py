@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from api.problems import Overloaded
 from api.threads import in_reader
 from models import Job, JobState
-from placement.errors import StoreError
+from placement.errors import PlacementError, StoreError
 
 LOOK_S = 0.3
-HEARTBEAT_S = 15.0
-"""A comment this often tells proxies and clients that the stream is alive."""
-LONGEST_S = 300.0
-"""Then the client connects again, by itself, and is asked once more who it is."""
+QUIET_S = 15.0
+"""A comment this often tells proxies and clients that the stream is alive; and the client is asked
+again whether it may listen."""
+LONGEST_S = 600.0
+"""Then the client connects again, by itself."""
 MOST_STREAMS = 200
 RETRY_MS = 1000
 
@@ -112,15 +113,20 @@ class JobFeed:
             await asyncio.sleep(LOOK_S)
 
 
-async def job_events(feed: JobFeed, job: Job, seen: int | None) -> AsyncGenerator[bytes]:
+async def job_events(
+    feed: JobFeed, job: Job, seen: int | None, admit: Callable[[], Awaitable[object]]
+) -> AsyncGenerator[bytes]:
     """The server-sent events of a job, until it has ended.
 
     Parameters
     ----------
     seen
         Number of the last progress that the client has: Last-Event-ID.
+    admit
+        Asks again whether the client may listen. What it raises ends the stream.
     """
-    end = asyncio.get_running_loop().time() + LONGEST_S
+    clock = asyncio.get_running_loop().time
+    asked, end = clock(), clock() + LONGEST_S
     with feed.listening(job) as listener:
         yield b"retry: %d\n\n" % RETRY_MS
         told = seen if seen is not None else -1
@@ -132,10 +138,22 @@ async def job_events(feed: JobFeed, job: Job, seen: int | None) -> AsyncGenerato
             if current.progress_sequence > max(told, 0):
                 told = current.progress_sequence
                 yield _event("progress", current.progress.model_dump_json(), told)
-            if not await listener.changed(HEARTBEAT_S):
+            if not await listener.changed(QUIET_S):
                 yield b": still here\n\n"
-            if asyncio.get_running_loop().time() > end:
+            if clock() > end:
                 return
+            if clock() > asked + QUIET_S:
+                if not await _admitted(admit):
+                    return
+                asked = clock()
+
+
+async def _admitted(admit: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        await admit()
+    except PlacementError:
+        return False
+    return True
 
 
 def _ended(job: Job) -> bytes:

@@ -6,26 +6,38 @@ of the jobs: there is no kind of job for tests in the product.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
+import uvicorn
+from sqlalchemy import func, select
+
+from api.app import assemble
+from api.queue import job_engine
+from api.routes.jobs import routes
 from api.worker import run_worker
 from models import AuditAction, AuditEvent, Job, JobKind, JobState, RowFilter
-from placement.errors import JobCancelled
-from placement.keys import audit_key
+from placement.errors import JobCancelled, NotAllowed
+from placement.keys import AuditKey, audit_key
 from placement.service import jobs
 from placement.service.working import Handler, JobEnding
 from placement.steps import Report, Step
 from placement.store import Store, Transaction
-from placement.store.jobs import Jobs
+from placement.store.jobs import LEASE, Jobs
+from placement.store.tables import AuditRow, JobRow
 
 KIND = JobKind.WHAT_IF
 EFFECT = AuditAction.EXPORTED
@@ -33,9 +45,9 @@ EFFECT = AuditAction.EXPORTED
 PATIENCE_S = 60.0
 
 
-def city_of(store: Store) -> Any:
+def city_of(store: Store, key: AuditKey | None = None) -> Any:
     """As much of a city as jobs need: a store, and somebody to wake."""
-    return SimpleNamespace(store=store, wake=lambda _job: None)
+    return SimpleNamespace(store=store, wake=lambda _job: None, audit_key=key)
 
 
 def caller_of(subject: str = "issuer planner", *, sees_all: bool = False) -> Any:
@@ -51,6 +63,19 @@ def submit(city: Any, arguments: dict[str, Any] | None = None, caller: Any = Non
 def read(store: Store, job: str) -> Job:
     with store.reading() as tx:
         return Jobs(tx).get(job)
+
+
+def age(store: Store, job: str, **columns: float) -> None:
+    """Set times of a job to so many seconds ago."""
+    with store.noting() as tx:
+        row = tx.session.get_one(JobRow, job)
+        for name, seconds in columns.items():
+            setattr(row, name, tx.now - timedelta(seconds=seconds))
+
+
+def silence(store: Store, job: str) -> None:
+    """As if the worker died longer ago than its lease."""
+    age(store, job, heartbeat_at=LEASE.total_seconds() + 1)
 
 
 def effect_of(job: Job) -> JobEnding:
@@ -83,10 +108,6 @@ HANDLERS: dict[JobKind, Handler] = {KIND: work}
 
 def effects(store: Store, job: str) -> int:
     """How often a job took effect."""
-    from sqlalchemy import func, select
-
-    from placement.store.tables import AuditRow
-
     with store.reading() as tx:
         query = select(func.count()).where(
             AuditRow.action == EFFECT.value, AuditRow.subject == f"job/{job}"
@@ -118,6 +139,47 @@ def worker_process(url: str, key_file: Path) -> Iterator[subprocess.Popen[bytes]
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def serving(city: Any, *, works: bool = True) -> Iterator[Served]:
+    """The job routes on a real server; who asks stands in the header `as`."""
+    app = assemble(city, routes)
+    DISMISSED.clear()
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    with patch("api.guard.admit", _admit), socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        async def main() -> None:
+            async with job_engine(city, HANDLERS, works=works):
+                await server.serve(sockets=[listening])
+
+        thread = threading.Thread(target=lambda: asyncio.run(main()))
+        thread.start()
+        try:
+            until(lambda: server.started or not thread.is_alive(), "the server starts")
+            yield Served(url, app)
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE_S)
+
+
+@dataclass(frozen=True)
+class Served:
+    url: str
+    app: Any
+
+
+async def _admit(connection: Any, _operation: str) -> Any:
+    """Stands in for the guard's questions: "board" sees everything, the others their own."""
+    name = connection.headers.get("as", "planner")
+    if name in DISMISSED:
+        raise NotAllowed("not any more")
+    return caller_of(f"issuer {name}", sees_all=name == "board")
+
+
+DISMISSED: set[str] = set()
+"""Names that may do nothing any more."""
 
 
 def main() -> None:
