@@ -40,9 +40,6 @@ class Keys(Protocol):
     def now(self) -> KeySet | None:
         """The keys that may be used at once; None when they must be asked for."""
 
-    def current(self) -> KeySet:
-        """The keys that may be used. Raises IdentityProviderError."""
-
     def find(self, kid: str) -> VerificationKey | None:
         """The key with this id. Raises IdentityProviderError."""
 
@@ -54,10 +51,6 @@ class FixedKeys:
         self._keys = keys
 
     def now(self) -> KeySet:
-        """See Keys."""
-        return self._keys
-
-    def current(self) -> KeySet:
         """See Keys."""
         return self._keys
 
