@@ -25,6 +25,7 @@ from models.audit import (
     AuditEvent,
     AuditRecord,
     AuditReport,
+    AuditVerification,
     SignedHead,
 )
 from models.base import Frozen
@@ -104,6 +105,7 @@ from models.record import (
     CatalogDifference,
     CatalogSnapshot,
     CatalogVersion,
+    KeptRelation,
     RecordChange,
     RecordKind,
     StoredRecord,
@@ -155,6 +157,7 @@ __all__ = [
     "AuditEvent",
     "AuditRecord",
     "AuditReport",
+    "AuditVerification",
     "Basis",
     "Catalog",
     "CatalogDifference",
@@ -206,6 +209,7 @@ __all__ = [
     "JobKind",
     "JobProgress",
     "JobState",
+    "KeptRelation",
     "Level",
     "MAX_KEY_DAYS",
     "Me",

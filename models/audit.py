@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from models.base import Frozen
+from models.base import Flag, Frozen
 from models.plan import Sha256
 from models.principal import Subject
 
@@ -102,3 +102,10 @@ class AuditReport(Frozen):
     def holds(self) -> bool:
         """Nothing was edited, deleted, swapped or cut off."""
         return not self.defects
+
+
+class AuditVerification(Frozen):
+    """A report with its conclusion, as the service tells it."""
+
+    holds: Flag
+    report: AuditReport

@@ -13,7 +13,7 @@ from models.canonical import sha256_of
 from models.catalog import Catalog
 from models.plan import Sha256
 from models.principal import Subject
-from models.relation import DerivedFrom, Relation
+from models.relation import CoLocated, Cumulated, DerivedFrom, Relation, Separated
 from models.site import SiteRegister
 
 RELATION_ID_DIGITS = 16
@@ -63,6 +63,36 @@ class StoredRecord(Frozen):
     """SHA-256 of `body`; its ETag."""
     body: str
     """Canonical JSON of the record."""
+
+
+class KeptDerivedFrom(DerivedFrom):
+    """A lineage relation with its id."""
+
+    id: Identifier
+
+
+class KeptCoLocated(CoLocated):
+    """A co-location with its id."""
+
+    id: Identifier
+
+
+class KeptSeparated(Separated):
+    """A separation with its id."""
+
+    id: Identifier
+
+
+class KeptCumulated(Cumulated):
+    """A group of datasets used together, with its id."""
+
+    id: Identifier
+
+
+KeptRelation = Annotated[
+    KeptDerivedFrom | KeptCoLocated | KeptSeparated | KeptCumulated, Field(discriminator="kind")
+]
+"""A relation as it is kept: the id is made of its content (see `relation_id`)."""
 
 
 class RecordChange(Frozen):

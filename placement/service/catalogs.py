@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from models import (
     AuditEvent,
@@ -23,6 +24,7 @@ from models import (
     relation_id,
 )
 from placement.errors import BadInput, Conflict, Defect, NotAllowed, NotFound
+from placement.service.bodies import model_of
 from placement.service.city import Caller, City
 from placement.service.integrity import BODY, change_defects
 from placement.service.performing import JSON, Reply
@@ -240,6 +242,32 @@ def ident_of(model: Frozen) -> str:
     """The id under which a record is kept."""
     ident = getattr(model, "id", None)
     return ident if isinstance(ident, str) else relation_id(_relation(model))
+
+
+class _Relations(Frozen):
+    relations: tuple[Relation, ...]
+
+
+def relation_of(document: Any, ident: str | None = None) -> Relation:
+    """The relation in a decoded body; an `id` may stand there, if it is the right one.
+
+    Parameters
+    ----------
+    ident
+        The id in the path: that of the relation that is replaced.
+
+    Raises
+    ------
+    BadInput
+        With all defects.
+    """
+    named = document.get("id") if isinstance(document, dict) else None
+    if named is not None:
+        document = {key: value for key, value in document.items() if key != "id"}
+    (relation,) = model_of({"relations": [document]}, _Relations).relations
+    if named is not None and named not in (ident, relation_id(relation)):
+        raise BadInput([Defect(BODY, "", "id", "is not the id of this relation; leave it out")])
+    return relation
 
 
 def body_of(record: StoredRecord) -> str:

@@ -6,6 +6,8 @@ the active policies. Only what hangs on these alone is kept in the process.
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from datetime import date
 
 from models import (
@@ -19,14 +21,17 @@ from models import (
 from placement.eligibility import PolicyEngine
 from placement.errors import NotFound, PolicyEngineError
 from placement.service.city import Caller, City
+from placement.service.performing import Reply
 from placement.service.rows import sees
-from placement.service.snapshot import Snapshot
-from placement.service.verdicts import Judged
-from placement.store.head import Head, read_head
+from placement.service.verdicts import Judged, Question
+from placement.store import Transaction
+from placement.store.head import read_head
 
 
 def check(city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
     """Whether a dataset may rest at a site, by the active policies, today or on the city's day.
+
+    The record is committed together with those of others who wait.
 
     Raises
     ------
@@ -37,38 +42,87 @@ def check(city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
     StoreError
         When the check was not recorded: then it is not answered.
     """
+    answer = judge(city, caller, dataset, site)
+    written = city.recorder.record([_event(caller, answer)])
+    return answer.model_copy(update={"record": written[0].sequence})
+
+
+def check_in(tx: Transaction, city: City, caller: Caller, dataset: str, site: str) -> Reply:
+    """The same in a writing transaction: OPA must have been asked before (see `judge`).
+
+    Raises
+    ------
+    NotFound
+    PolicyEngineError
+        Also when the catalogue or the policies have changed since OPA was asked.
+    """
+    question = _question(city, tx, caller, dataset, site)
+    judged = city.verdicts.find(question.revision, question.views)
+    if judged is None:
+        raise PolicyEngineError("the catalogue or the policies have just changed; ask again")
+    answer = _answer(question, judged)
+    record = tx.record(_event(caller, answer))
+    return Reply.json(answer.model_copy(update={"record": record.sequence}))
+
+
+def prepare(city: City, caller: Caller, dataset: str, site: str) -> None:
+    """Have OPA asked before a transaction locks the city. Raises PolicyEngineError, StoreError."""
+    with contextlib.suppress(NotFound):  # the transaction says so, unless it replays a reply
+        judge(city, caller, dataset, site)
+
+
+def judge(city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
+    """The answer to a check, before it is recorded. Do not give it to anybody.
+
+    Raises
+    ------
+    NotFound, PolicyEngineError, StoreError
+    """
     with city.store.reading() as tx:
-        head = read_head(tx)
-        snapshot = city.snapshots.of(tx, head)
+        question = _question(city, tx, caller, dataset, site)
+    judged = city.verdicts.find(question.revision, question.views)
+    if judged is None:
+        judged = _asked(city.engine(question.revision), *question.views)
+        city.verdicts.keep(question.revision, question.views, judged)
+    return _answer(question, judged)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question, and the state of the city that it is asked in."""
+
+    dataset: str
+    site: str
+    revision: str
+    version: int
+    views: Question
+
+
+def _question(city: City, tx: Transaction, caller: Caller, dataset: str, site: str) -> _Asked:
+    head = read_head(tx)
+    snapshot = city.snapshots.of(tx, head)
     known = snapshot.records.datasets.get(dataset)
     if known is None or not sees(caller.rows, known):
         raise NotFound(f"there is no dataset {dataset}")
     if site not in snapshot.records.sites:
         raise NotFound(f"there is no site {site}")
-    answer = _answer(city, head, snapshot, dataset, site)
-    written = city.recorder.record([_event(caller, answer)])
-    return answer.model_copy(update={"record": written[0].sequence})
-
-
-def _answer(city: City, head: Head, snapshot: Snapshot, dataset: str, site: str) -> CheckAnswer:
     if head.policy is None:
         raise PolicyEngineError("no policies are active yet; OPA has not confirmed the first")
-    day = snapshot.day()
-    question = (snapshot.dataset_view(dataset), snapshot.site_view(site), day)
-    judged = city.verdicts.find(head.policy, question)
-    if judged is None:
-        judged = _asked(city.engine(head.policy), *question)
-        city.verdicts.keep(head.policy, question, judged)
+    views = (snapshot.dataset_view(dataset), snapshot.site_view(site), snapshot.day())
+    return _Asked(dataset, site, head.policy, snapshot.version, views)
+
+
+def _answer(question: _Asked, judged: Judged) -> CheckAnswer:
     return CheckAnswer(
-        dataset=dataset,
-        site=site,
+        dataset=question.dataset,
+        site=question.site,
         eligible=not judged.violations,
         violations=judged.violations,
         host_obligations=judged.host_obligations,
         preferences=judged.preferences,
-        policy_revision=head.policy,
-        catalog_version=snapshot.version,
-        as_of=day,
+        policy_revision=question.revision,
+        catalog_version=question.version,
+        as_of=question.views[2],
     )
 
 

@@ -50,6 +50,18 @@ RDF_SUFFIXES: Mapping[str, str] = {
 }
 """Media types of a DCAT-AP catalogue that is sent as it is."""
 
+
+class ImportBody(Frozen):
+    """What an import sends: the native halves, or the files of a foreign form."""
+
+    catalog: Catalog | None = None
+    """Replaces datasets, roles, contracts and relations."""
+    sites: SiteRegister | None = None
+    """Replaces operators, sites and their roles."""
+    files: dict[str, str] | None = None
+    """Of a foreign form: contents by relative path."""
+
+
 FILES_MOST = 20_000
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _DEPTH_MOST = 8
@@ -152,6 +164,18 @@ class Import:
         return self._known[1]
 
 
+def prepare(city: City, caller: Caller, incoming: Import) -> None:
+    """Work an import out against the current version, before the city is locked.
+
+    Raises
+    ------
+    NotAllowed, BadInput
+        As `replace_whole` does.
+    """
+    _require_all(caller)
+    incoming.against(city.snapshots.at_head())
+
+
 def replace_whole(
     tx: Transaction, city: City, caller: Caller, incoming: Import, *, dry_run: bool
 ) -> Reply:
@@ -164,8 +188,7 @@ def replace_whole(
     BadInput
         When the result would not fit together.
     """
-    if not caller.rows.all:
-        raise NotAllowed("a whole catalogue is replaced by somebody who may see all of it")
+    _require_all(caller)
     head = city.snapshots.at_head(tx)
     changes = incoming.against(head)
     version = None if dry_run else commit(tx, caller, "catalog", changes)
@@ -192,8 +215,7 @@ def snapshot_of(city: City, caller: Caller, version: int | None) -> CatalogSnaps
     NotAllowed
         When the caller does not see every record.
     """
-    if not caller.rows.all:
-        raise NotAllowed("a whole catalogue is shown to somebody who may see all of it")
+    _require_all(caller)
     with city.store.reading() as tx:
         head = read_head(tx)
         if version is None or version == head.version:
@@ -210,6 +232,17 @@ def snapshot_of(city: City, caller: Caller, version: int | None) -> CatalogSnaps
     return CatalogSnapshot(
         version=version, digest=digest, catalog=whole.as_catalog(), sites=whole.as_register()
     )
+
+
+def snapshot_json(city: City, caller: Caller, version: int | None) -> tuple[str, bytes]:
+    """The digest and the JSON of a version (see `snapshot_of`)."""
+    found = snapshot_of(city, caller, version)
+    return found.digest, found.model_dump_json().encode()
+
+
+def _require_all(caller: Caller) -> None:
+    if not caller.rows.all:
+        raise NotAllowed("a whole catalogue is for somebody who may see every record of it")
 
 
 def _changes(incoming: Incoming, head: Snapshot) -> dict[Key, Frozen | None]:
