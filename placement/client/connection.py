@@ -161,7 +161,8 @@ def decoded(answer: httpx.Response) -> Any:
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    name, data = "message", []
+    name = "message"
+    data: list[str] = []
     for line in lines:
         field, _, value = line.partition(":")
         if not line and data:

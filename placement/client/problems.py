@@ -15,10 +15,14 @@ from placement.errors import BadInput, Defect, PlacementError, ServiceError, Sta
 def error_of(answer: httpx.Response) -> PlacementError:
     """The error that an answer stands for; never a success."""
     try:
-        problem = answer.json()
-        code, detail = str(problem["code"]), str(problem["detail"])
+        return error_named(answer.json())
     except (ValueError, KeyError, TypeError):
         return ServiceError(f"the service answered {answer.status_code} without saying why")
+
+
+def error_named(problem: Any) -> PlacementError:
+    """The error that a problem document names. Raises KeyError, TypeError: it is none."""
+    code, detail = str(problem["code"]), str(problem["detail"])
     if code == BadInput.code:
         return BadInput(_defects(problem) or [Defect("", "", "", detail)])
     if code == StaleProposal.code:
