@@ -314,9 +314,9 @@ class AuditRow(Base):
     """Canonical JSON of sequence, at, event and previous."""
     hash: Mapped[str] = mapped_column(SHA256)
     action: Mapped[str] = mapped_column(String(40), index=True)
-    actor: Mapped[str] = mapped_column(WHO)
-    subject: Mapped[str] = mapped_column(String(400), default="")
-    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(WHO, index=True)
+    subject: Mapped[str] = mapped_column(String(400), default="", index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AuditHeadRow(Base):
