@@ -47,14 +47,19 @@ class AuditPublicKey:
     def holds(self, message: bytes, signature: str) -> bool:
         """Whether the signature belongs to the message."""
         try:
-            self._public.verify(base64.b64decode(signature, validate=True), message)
+            raw = base64.b64decode(signature, validate=True)
+            self._public.verify(raw, message)
         except (InvalidSignature, ValueError):
             return False
-        return True
+        # The last letter has bits that nobody reads: only one way to write a signature counts.
+        return base64.b64encode(raw).decode() == signature
 
 
 def audit_key(path: Path) -> AuditKey:
-    """The key in a file, made where there is none.
+    """The key in a file, made where there is none. Its public half is kept beside it for ever.
+
+    To rotate the key, move the file away: the next start makes another. What the old one signed is
+    still checked with its public half.
 
     Raises
     ------
@@ -64,7 +69,36 @@ def audit_key(path: Path) -> AuditKey:
     key = _private_key(path, ed25519.Ed25519PrivateKey.generate)
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise _bad(path, "not an Ed25519 key")
-    return AuditKey(key)
+    audit = AuditKey(key)
+    _read_or_make(_public_folder(path) / f"{audit.public.id}.pem", audit.public.pem.encode)
+    return audit
+
+
+def audit_public_keys(path: Path) -> dict[str, AuditPublicKey]:
+    """By id: the public halves of all keys that were ever in this file. It is not needed itself.
+
+    Raises
+    ------
+    BadInput
+        When one of them cannot be read.
+    """
+    found: dict[str, AuditPublicKey] = {}
+    for file in sorted(_public_folder(path).glob("*.pem")):
+        try:
+            key = serialization.load_pem_public_key(file.read_bytes())
+        except OSError as error:
+            raise _bad(file, f"cannot be used: {error.strerror}") from error
+        except (ValueError, TypeError) as error:
+            raise _bad(file, "not a public key in PEM form") from error
+        if not isinstance(key, ed25519.Ed25519PublicKey):
+            raise _bad(file, "not an Ed25519 key")
+        public = AuditPublicKey(key)
+        found[public.id] = public
+    return found
+
+
+def _public_folder(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.public")
 
 
 def es256_key(path: Path) -> ec.EllipticCurvePrivateKey:

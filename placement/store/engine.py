@@ -21,14 +21,14 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from models import AuditEvent, AuditRecord
+from models import AuditEvent, AuditRecord, SignedHead
 from placement.errors import Conflict, StoreError
 from placement.keys import AuditKey
 from placement.store import preparing
 from placement.store.audit import AuditChain
-from placement.store.audit_head import HeadFile
+from placement.store.audit_head import HeadFile, read_head
 from placement.store.connecting import connect, make_file, parse_url
-from placement.store.tables import CityRow
+from placement.store.tables import AuditRow, CityRow
 
 BUSY_S = 30.0
 """Seconds a writer waits for its turn before it gives up."""
@@ -96,6 +96,9 @@ class Store:
         self._head_file = HeadFile(head_file) if head_file else None
         self._busy_s = busy_s
         self._turn = threading.Lock()
+        self._end: SignedHead | None = None
+        """The latest end of the chain that is known to be committed."""
+        self._end_lock = threading.Lock()
         _stores.add(self)
 
     def prepare(self) -> None:
@@ -104,12 +107,39 @@ class Store:
         Raises
         ------
         StoreError
-            When the database cannot be used, or was migrated by a newer version.
+            When the database cannot be used, was migrated by a newer version, or its audit log
+            does not reach the head that is kept outside.
         """
         if self.is_sqlite:
             make_file(self.url)
         with _store_errors():
             preparing.prepare(self.engine)
+        if self._head_file is not None:
+            self._end = read_head(self._head_file.path)
+            with self.reading() as tx:
+                self._require_end(tx.session, tx.city)
+
+    def _note_end(self, head: SignedHead) -> None:
+        with self._end_lock:
+            if self._end is None or head.sequence > self._end.sequence:
+                self._end = head
+        if self._head_file is not None:
+            self._head_file.note(head)
+
+    def _require_end(self, session: Session, city: CityRow) -> None:
+        """Write nothing behind a log that was cut off: the new end would hide it."""
+        known = self._end
+        if known is None:
+            return
+        found: str | None = city.audit_hash
+        if city.audit_sequence != known.sequence:
+            of_known = select(AuditRow.hash).where(AuditRow.sequence == known.sequence)
+            found = session.scalar(of_known)
+        if city.audit_sequence < known.sequence or found != known.hash:
+            raise StoreError(
+                f"the audit log has lost record {known.sequence}, which was committed: run"
+                " `placement audit verify`, and see the README before anything else"
+            )
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -134,12 +164,13 @@ class Store:
             if self.is_sqlite:
                 session.execute(text("BEGIN IMMEDIATE"))
             city = session.scalars(select(CityRow).where(CityRow.id == 1).with_for_update()).one()
+            self._require_end(session, city)
             chain = AuditChain(self._key, city)
             yield Transaction(session, city, chain)
             head = chain.sign(session)
             session.commit()
-        if self._head_file is not None and head is not None:
-            self._head_file.note(head)
+        if head is not None:
+            self._note_end(head)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -176,7 +207,11 @@ class Store:
         """After a fork: use no connection of the parent, nor close one, not even by forgetting."""
         _abandoned.append(self.engine.pool)
         self.engine.dispose(close=False)
-        self._turn = threading.Lock()  # a thread of the parent may hold the old one
+        # Threads of the parent may hold the old ones.
+        self._turn = threading.Lock()
+        self._end_lock = threading.Lock()
+        if self._head_file is not None:
+            self._head_file = HeadFile(self._head_file.path)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
