@@ -218,6 +218,22 @@ def test_signature_by_another_key_or_over_another_payload_is_refused():
     assert refusal(".".join([head, payload, token.split(".")[2]])) == "bad_signature"
 
 
+@pytest.mark.parametrize(("algorithm", "key"), [("RS256", RSA), ("EdDSA", OKP)])
+def test_token_with_any_one_letter_changed_is_refused(algorithm, key):
+    verifier = tokens(algorithm, jwk(key))
+    token = signed(header(alg=algorithm), claims(), key)
+    for place, letter in enumerate(token):
+        for other in {"A", "B", "_", "."} - {letter}:
+            with pytest.raises(TokenRefused):
+                verifier.verify(token[:place] + other + token[place + 1 :])
+
+
+def test_header_of_a_real_issuer_is_read_to_its_end():
+    # joserfc takes headers of up to 512 bytes, and only parameters that it knows.
+    long = header(**{"kid": "k1", "x5t": "t" * 27, "x5t#S256": "t" * 43, "nonce": "n" * 600})
+    assert tokens().verify(signed(long, claims())).subject
+
+
 def test_ps256_and_rs256_do_not_stand_for_each_other():
     by_rs = signed(header(alg="RS256"), claims())
     by_ps = signed(header(alg="PS256"), claims())
