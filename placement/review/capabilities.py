@@ -21,8 +21,8 @@ _RULES = """
     lower max min object.filter object.get object.keys object.remove object.subset object.union
     object.union_n product regex.find_n regex.is_valid regex.match regex.replace regex.split
     rego.metadata.chain rego.metadata.rule replace round semver.compare semver.is_valid sort split
-    sprintf startswith strings.any_prefix_match strings.any_suffix_match strings.count strings.replace_n
-    strings.reverse substring sum
+    sprintf startswith strings.any_prefix_match strings.any_suffix_match strings.count
+    strings.replace_n strings.reverse substring sum
     time.add_date time.clock time.date time.diff time.format time.parse_duration_ns time.parse_ns
     time.parse_rfc3339_ns time.weekday
     to_number trim trim_left trim_prefix trim_right trim_space trim_suffix type_name union
