@@ -20,7 +20,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from litestar_queues import QueueConfig, QueueService, Worker, WorkerConfig, task
-from litestar_queues.backends.advanced_alchemy import QueueTaskModel, SQLAlchemyBackendConfig
+from litestar_queues.backends.advanced_alchemy import (
+    QueueTaskModel,
+    SQLAlchemyBackend,
+    SQLAlchemyBackendConfig,
+)
+from litestar_queues.models import QueuedTaskRecord
 
 from placement.errors import NotFound, StoreError
 from placement.service.jobs import overdue
@@ -32,9 +37,11 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 2
 """Jobs that one process does at once: a policy check need not wait for a long solve."""
-POLL_S = 0.25
-"""How long a delivery may lie before an idle worker sees it."""
+POLL_S = 1.0
+"""How long a delivery of another process may lie before an idle worker sees it. One of its own
+process wakes the worker at once, and so does any on PostgreSQL."""
 SWEEP_S = 2.0
+FORGET_S = 60.0
 GRACE_S = 5.0
 """Seconds that a job may still take when its worker is to stop; then it is given back."""
 LEAVE_S = 2.0
@@ -46,6 +53,32 @@ ENGINE_STALE_S = 12.0
 """A delivery whose worker is silent for longer is over, and may be made again."""
 
 _LOG = logging.getLogger("placement.jobs")
+
+
+class Deliveries(SQLAlchemyBackend):
+    """The engine's store, which also wakes the worker of its own process."""
+
+    def __init__(self, *, config: QueueConfig, backend_config: SQLAlchemyBackendConfig) -> None:
+        super().__init__(config, backend_config=backend_config)
+        self._announced = asyncio.Event()
+
+    async def notify_new_task(self, record: QueuedTaskRecord) -> None:
+        """A delivery is stored."""
+        self._announced.set()
+        await super().notify_new_task(record)
+
+    async def wait_for_wakeups(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+        """Wait for a delivery by this process, or whatever the database tells of others."""
+        told = asyncio.ensure_future(super().wait_for_wakeups(timeout=timeout))
+        announced = asyncio.ensure_future(self._announced.wait())
+        try:
+            await asyncio.wait((told, announced), return_when=asyncio.FIRST_COMPLETED)
+            return announced.done() or told.result()
+        finally:
+            self._announced.clear()
+            for waiting in (told, announced):
+                waiting.cancel()
+            await asyncio.gather(told, announced, return_exceptions=True)
 
 
 class Doing:
@@ -106,17 +139,19 @@ async def job_engine(city: City, handlers: Handlers, *, works: bool = True) -> A
     async def inject(*_: object) -> Mapping[str, object]:
         return {"doing": doing}
 
+    stored = SQLAlchemyBackendConfig(
+        sqlalchemy_config=database, worker_wakeups=not city.store.is_sqlite
+    )
     config = QueueConfig(
         namespace="placement",
-        queue_backend=SQLAlchemyBackendConfig(
-            sqlalchemy_config=database, worker_wakeups=not city.store.is_sqlite
-        ),
+        queue_backend=stored,
         task_dependency_resolver=inject,
         initialize_schedules=False,
         worker=_worker_config(),
     )
     try:
-        async with QueueService(config) as service:
+        deliveries = Deliveries(config=config, backend_config=stored)
+        async with QueueService(config, queue_backend=deliveries) as service:
             with _announcing(city, service):
                 async with _working(city, service) if works else contextlib.nullcontext():
                     yield
@@ -133,7 +168,7 @@ def _worker_config() -> WorkerConfig:
         poll_backoff_max=None,
         heartbeat_interval=ENGINE_HEARTBEAT_S,
         stale_after=ENGINE_STALE_S,
-        stale_check_interval=SWEEP_S,
+        stale_check_interval=2 * SWEEP_S,
         expiry_check_interval=None,
         reconcile_interval=3600,
         # The lease of the job is what counts. Work is not thrown away for the engine's sake.
@@ -195,11 +230,15 @@ async def _working(city: City, service: QueueService) -> AsyncIterator[None]:
 
 async def _sweep(city: City, service: QueueService) -> None:
     """Announce overdue jobs, and let the engine forget deliveries that are over; for ever."""
+    clock = asyncio.get_running_loop().time
+    forgot = clock()
     while True:
         try:
             for job in await asyncio.to_thread(overdue, city):
                 await _announce(service, job)
-            await service.get_queue_backend().cleanup_terminal(datetime.now(UTC) - KEPT, limit=100)
+            if clock() > forgot + FORGET_S:
+                await service.get_queue_backend().cleanup_terminal(datetime.now(UTC) - KEPT)
+                forgot = clock()
         except Exception:  # noqa: BLE001  whatever it is, jobs must be swept again
             _LOG.exception("the sweep failed; the next one follows")
         await asyncio.sleep(SWEEP_S)

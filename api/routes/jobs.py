@@ -91,8 +91,12 @@ async def job_stream(
     feed = _feed(request, city)
     feed.require_room()
     found = await in_reader(jobs.read, city, caller, job)
+
+    async def still_theirs() -> None:
+        await in_reader(jobs.read, city, await guard.admit(request, "jobs.events"), job)
+
     return Stream(
-        job_events(feed, found, seen, lambda: guard.admit(request, "jobs.events")),
+        job_events(feed, found, seen, still_theirs),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )

@@ -8,6 +8,7 @@ import pytest
 
 from models import JobState
 from placement.errors import BadInput, Defect, JobCancelled, NotFound, PolicyEngineError, StoreError
+from placement.optimizer import solve
 from placement.service import jobs
 from placement.service.working import Refused, execute
 from placement.steps import Step
@@ -24,6 +25,7 @@ from tests.job_cases import (
     submit,
     until,
 )
+from tests.optimizer_cases import hard_problem
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def cancel(city, job, caller=None):
 
 
 def test_a_job_and_its_effect_end_together(city):
-    woken = []
+    woken: list[str] = []
     city.wake = woken.append
     job = submit(city)
     assert woken == [job.id]
@@ -144,6 +146,23 @@ def test_a_cancelled_job_stops_its_worker_and_has_no_effect(city):
     assert stopped.is_set()
     assert read(city.store, job.id).state is JobState.CANCELLED
     assert read(city.store, job.id).problem is None
+
+
+def test_a_cancelled_solve_ends(city):
+    job = submit(city)
+
+    def solving(_city, _job, report, wanted):
+        def note(at):
+            report(Step("solve", at.phase, at.incumbent, at.bound, at.gap))
+            if not wanted.is_set() and at.phase == "search":
+                cancel(city, job)
+
+        solve(hard_problem(time_limit_s=3600), progress=note, cancel=wanted)
+        assert wanted.is_set()
+        raise JobCancelled("the work was cancelled")
+
+    run(city, job, solving)
+    assert read(city.store, job.id).state is JobState.CANCELLED
 
 
 def test_a_handler_deaf_to_cancellation_has_no_effect_either(city):

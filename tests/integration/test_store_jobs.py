@@ -6,6 +6,7 @@ import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -42,7 +43,7 @@ def finish(store, job, worker, **end):
 
 
 def test_a_job_is_announced_after_its_commit_only(store):
-    told = []
+    told: list[str] = []
     with store.writing() as tx:
         job = Jobs(tx).create(JobKind.DECIDE, "a", {}, told.append).id
         assert told == []
@@ -50,7 +51,7 @@ def test_a_job_is_announced_after_its_commit_only(store):
 
 
 def test_a_job_whose_transaction_fails_is_neither_there_nor_announced(store):
-    told = []
+    told: list[str] = []
     with pytest.raises(RuntimeError), store.writing() as tx:  # noqa: PT012
         job = Jobs(tx).create(JobKind.DECIDE, "a", {}, told.append).id
         raise RuntimeError
@@ -139,7 +140,7 @@ def test_a_sign_of_life_renews_the_lease_and_counts_progress(store):
     claim(store, job, "first")
     silence(store, job)
     with store.noting() as tx:
-        assert Jobs(tx).news(job, "first", JobProgress(phase="solve", gap="0.25"))
+        assert Jobs(tx).news(job, "first", JobProgress(phase="solve", gap=Decimal("0.25")))
     assert due(store) == ()
     now = read(store, job)
     assert (now.progress.phase, str(now.progress.gap), now.progress_sequence) == (
