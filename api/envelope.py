@@ -25,8 +25,8 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 BODY_S = 60.0
 """Seconds that a whole body may take to arrive."""
 SMALL_BODY = 2**20
-"""Bytes of a body, except where a whole catalogue is brought."""
-LARGE_BODY_PATHS = ("/v1/catalogs",)
+"""Bytes of a body, except where a whole catalogue or a plan is brought."""
+LARGE_BODY_PATHS = ("/v1/catalogs", "/v1/verifications")
 
 ALWAYS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),

@@ -155,7 +155,12 @@ def check(request: Request, settings: Settings, progress: Report = silent) -> El
     """
     read = read_inputs(request, progress)
     with open_engine(policies_of(request, settings), settings) as engine:
-        table = evaluate(read, engine, progress)
+        return check_on(read, engine, progress)
+
+
+def check_on(read: Reading, engine: PolicyEngine, progress: Report = silent) -> EligibilityReport:
+    """Which dataset may rest at which site, of inputs that were read. Raises PolicyEngineError."""
+    table = evaluate(read, engine, progress)
     return EligibilityReport(
         catalog=read.catalog,
         sites=read.register,
@@ -181,18 +186,40 @@ def verify(
     read = read_inputs(request, progress, plan=plan.parameters)
     judged_by = read.parameters if request.parameters else None
     with open_engine(policies_of(request, settings), settings) as engine:
-        table = evaluate(read, engine, progress)
-        progress(Step("verify", "checking the plan against the inputs and the policies"))
-        return verify_plan(
-            plan,
-            read.catalog,
-            read.register,
-            engine.ask,
-            engine.ask_segregated,
-            policies_digest=engine.revision,
-            parameters=judged_by,
-            obligations=table.obligations,
-        )
+        return verify_on(plan, read, engine, progress, judged_by=judged_by)
+
+
+def verify_on(
+    plan: Plan,
+    read: Reading,
+    engine: PolicyEngine,
+    progress: Report = silent,
+    *,
+    judged_by: Parameters | None = None,
+) -> Certificate:
+    """The certificate of a plan, worked out again from inputs that were read.
+
+    Parameters
+    ----------
+    judged_by
+        The parameters that the plan has to keep to; none: its own are not judged.
+
+    Raises
+    ------
+    PolicyEngineError
+    """
+    table = evaluate(read, engine, progress)
+    progress(Step("verify", "checking the plan against the inputs and the policies"))
+    return verify_plan(
+        plan,
+        read.catalog,
+        read.register,
+        engine.ask,
+        engine.ask_segregated,
+        policies_digest=engine.revision,
+        parameters=judged_by,
+        obligations=table.obligations,
+    )
 
 
 def read_plan(path: Path) -> Plan:

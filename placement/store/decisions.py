@@ -95,6 +95,12 @@ class Decisions:
             raise NotFound(f"there is no decision {number}")
         return _record(row)
 
+    def of_plan(self, digest: str) -> DecisionRecord | None:
+        """The first decision with this plan, if there is one."""
+        query = _decisions().where(DecisionRow.plan == digest).order_by(DecisionRow.number)
+        row = self._tx.session.execute(query.limit(1)).first()
+        return None if row is None else _record(row)
+
     def of_job(self, job: str) -> DecisionRecord | None:
         """The decision that a job made, if it has made one."""
         row = self._tx.session.execute(_decisions().where(DecisionRow.job == job)).first()

@@ -46,6 +46,8 @@ _fits_method(role) if not role in rights.reading_roles
 
 _fits_method(_) if input.method in rights.reading_methods
 
+_fits_method(_) if input.operation in rights.reading_operations
+
 _within_key if is_null(input.principal.operations)
 
 _within_key if input.operation in input.principal.operations

@@ -70,8 +70,17 @@ test_every_role_opens_a_known_kind_of_rows if {
 
 test_readers_are_given_nothing_that_changes if {
 	every role in rights.reading_roles {
-		every task in rights.roles[role].tasks { regex.match(`^(see|follow)_`, task) }
+		every task in rights.roles[role].tasks { regex.match(`^(see|follow|inspect)(_|$)`, task) }
 	}
+}
+
+# An auditor's question may be too long for an address, and is a POST then.
+test_allowed_for_readers_to_have_a_plan_verified if {
+	allowed(question("verifications.ask", "POST", ["auditor"]))
+}
+
+test_denied_for_readers_to_post_anything_else if {
+	denied(question("eligibility.read", "POST", ["auditor"]), no_grant)
 }
 
 # Granting

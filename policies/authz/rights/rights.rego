@@ -64,6 +64,7 @@ tasks := {
 		"parameters.update",
 	],
 	"check": ["checks.ask"],
+	"inspect": ["eligibility.read", "verifications.ask"],
 	"decide": [
 		"decisions.request",
 		"decisions.replay",
@@ -95,6 +96,7 @@ roles := {
 			"see_decisions",
 			"follow_decisions",
 			"see_policies",
+			"inspect",
 			"see_keys",
 			"see_audit",
 			"approve_decisions",
@@ -113,6 +115,7 @@ roles := {
 			"see_decisions",
 			"follow_decisions",
 			"see_policies",
+			"inspect",
 			"see_keys",
 			"keep_datasets",
 			"keep_catalogue",
@@ -143,6 +146,7 @@ roles := {
 			"see_decisions",
 			"follow_decisions",
 			"see_policies",
+			"inspect",
 			"see_keys",
 			"check",
 			"draft_policies",
@@ -169,6 +173,7 @@ roles := {
 			"see_decisions",
 			"follow_decisions",
 			"see_policies",
+			"inspect",
 			"see_keys",
 			"see_audit",
 		],
@@ -183,6 +188,10 @@ everybody := ["see_oneself"]
 # description: |
 #   Roles that change nothing, whatever else is granted here: they may use reading methods only.
 reading_roles := ["auditor"]
+
+# METADATA
+# description: Operations that change nothing, though their question is too long for an address.
+reading_operations := ["verifications.ask"]
 
 # METADATA
 # description: Methods that change nothing.
