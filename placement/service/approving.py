@@ -33,7 +33,7 @@ from placement.eligibility import PolicyEngine
 from placement.errors import CertificateError, NotAllowed, StaleProposal
 from placement.service.city import Caller, City
 from placement.service.decisions import move, require_proposed
-from placement.service.plans import plan_of
+from placement.service.plans import stored_plan
 from placement.service.preconditions import Precondition
 from placement.service.situation import Head, head, resting
 from placement.store import Transaction
@@ -82,7 +82,7 @@ def prepare(city: City, caller: Caller, number: int) -> Readiness:
     version = now.snapshot.version
     if record.state is not DecisionState.PROPOSED:
         return Readiness(version)
-    plan = plan_of(city.store, record)
+    plan = stored_plan(city.store, record)
     changes = (*_policies(record, now), *_records(city, record, plan, now))
     if not changes:
         engine = city.engine(record.basis.policies)

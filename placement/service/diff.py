@@ -23,6 +23,7 @@ Resting = Mapping[str, tuple[str, ...]]
 """Dataset -> the sites that hold it; none: it rests nowhere yet."""
 
 _GB_A_TB = 1000
+_NINE = Decimal("1e-9")
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class _Exposure:
 
 
 def _share(part: int, whole: int) -> Decimal:
-    """A share of GB with nine decimals; 0 of nothing."""
+    """A share of GB to nine decimals; 0 of nothing."""
     if not whole:
         return Decimal(0)
-    return (Decimal(part) / Decimal(whole)).quantize(Decimal("1e-9"), ROUND_HALF_EVEN)
+    return (Decimal(part) / Decimal(whole)).quantize(_NINE, ROUND_HALF_EVEN).normalize()

@@ -60,11 +60,10 @@ class _Plans:
         self._lock = threading.Lock()  # also while one is read: nobody reads it twice
 
     def get(self, store: Store, record: DecisionRecord) -> Plan:
-        require_plan(record)
         with self._lock:
             plan = self._plans.get(record.answer)
             if plan is None:
-                plan = _read(store, record)
+                plan = stored_plan(store, record)
                 self._plans[record.answer] = plan
                 if len(self._plans) > _PLANS_KEPT:
                     self._plans.popitem(last=False)
@@ -72,7 +71,17 @@ class _Plans:
             return plan
 
 
-def _read(store: Store, record: DecisionRecord) -> Plan:
+def stored_plan(store: Store, record: DecisionRecord) -> Plan:
+    """The plan of a decision, read from the store whatever is in memory.
+
+    Raises
+    ------
+    Conflict
+        When the decision has no plan.
+    StoreError
+        When the stored answer is missing, or was changed.
+    """
+    require_plan(record)
     with store.reading() as tx:
         text = answer_text(tx, record.answer)
     answer = _ANSWERS.validate_json(text)
@@ -85,13 +94,5 @@ _kept = _Plans()
 
 
 def plan_of(store: Store, record: DecisionRecord) -> Plan:
-    """The plan of a decision, from memory where it was read before.
-
-    Raises
-    ------
-    Conflict
-        When the decision has no plan.
-    StoreError
-        When the stored answer is missing, or was changed.
-    """
+    """The plan of a decision, from memory where it was read before. Raises as `stored_plan`."""
     return _kept.get(store, record)

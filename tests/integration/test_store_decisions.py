@@ -57,6 +57,12 @@ def propose(tx, outcome=DecisionOutcome.DECIDED, **changes):
     return Decisions(tx).record(NewDecision(**(fields | changes)))
 
 
+def pointed(tx):
+    """Numbers of the decision that stands and of the one in force."""
+    standing, in_force = Decisions(tx).standing(), Decisions(tx).in_force()
+    return standing and standing.number, in_force and in_force.number
+
+
 def bring(tx, number, state):
     for step in WAYS[state]:
         Decisions(tx).move(number, step, "board")
@@ -133,7 +139,7 @@ def test_what_is_approved_next_replaces_what_is_not_in_force_yet(store):
         decisions = Decisions(tx)
         bring(tx, first, DecisionState.IN_FORCE)
         bring(tx, second, DecisionState.PROVISIONING)
-        assert (decisions.standing().number, decisions.in_force().number) == (second, first)
+        assert pointed(tx) == (second, first)
         moved = decisions.move(third, DecisionState.APPROVED, "board")
     assert [(record.number, record.state) for record in moved] == [
         (third, DecisionState.APPROVED),
@@ -141,11 +147,11 @@ def test_what_is_approved_next_replaces_what_is_not_in_force_yet(store):
     ]
     with store.writing() as tx:
         decisions = Decisions(tx)
-        assert (decisions.standing().number, decisions.in_force().number) == (third, first)
+        assert pointed(tx) == (third, first)
         decisions.move(third, DecisionState.PROVISIONING, "machine")
         moved = decisions.move(third, DecisionState.IN_FORCE, "machine")
         assert [record.number for record in moved] == [third, first]
-        assert (decisions.standing().number, decisions.in_force().number) == (third, third)
+        assert pointed(tx) == (third, third)
         assert decisions.get(first).state is DecisionState.SUPERSEDED
 
 
@@ -157,9 +163,9 @@ def test_withdrawing_leaves_what_else_stands_and_brings_nothing_back(store):
         bring(tx, second, DecisionState.IN_FORCE)
         bring(tx, third, DecisionState.APPROVED)
         decisions.move(third, DecisionState.WITHDRAWN, "board")
-        assert (decisions.standing().number, decisions.in_force().number) == (second, second)
+        assert pointed(tx) == (second, second)
         decisions.move(second, DecisionState.WITHDRAWN, "board")
-        assert (decisions.standing(), decisions.in_force()) == (None, None)
+        assert pointed(tx) == (None, None)
 
 
 def test_lists_are_filtered_and_continue_behind_a_number(store):
