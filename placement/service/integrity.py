@@ -24,7 +24,7 @@ from models import (
 )
 from placement.catalog.references import ANY_ROLE
 from placement.errors import Defect
-from placement.store.records import Changes, Key, Records
+from placement.store.records import SINGLE, Changes, Key, Records
 
 BODY = "body"
 HIDDEN = "a dataset that you may not see"
@@ -141,15 +141,8 @@ class _Look:
         """What is wrong with one record."""
         if kind is RecordKind.RELATION:
             yield from self._relation(record)
-            return
-        place = self._place(kind, record)
-        for field, target in _REFERENCES.get(kind, ()):
-            for name in _values(record, field):
-                if not self._exists(target, name):
-                    yield Defect(BODY, place, field, f"there is no {target.value} {name}")
-        yield from _repetitions(record, place)
-        if isinstance(record, Role):
-            yield from self._unequal_roles(record, place)
+        elif kind not in SINGLE:
+            yield from self._record(kind, record)
 
     def at_lineage(self, relations: Iterable[DerivedFrom]) -> Iterator[Defect]:
         """Derivations that close a circle."""
@@ -168,6 +161,16 @@ class _Look:
                     "source",
                     f"a dataset cannot derive from itself (source -> derived): {circle}",
                 )
+
+    def _record(self, kind: RecordKind, record: Any) -> Iterator[Defect]:
+        place = self._place(kind, record)
+        for field, target in _REFERENCES.get(kind, ()):
+            for name in _values(record, field):
+                if not self._exists(target, name):
+                    yield Defect(BODY, place, field, f"there is no {target.value} {name}")
+        yield from _repetitions(record, place)
+        if isinstance(record, Role):
+            yield from self._unequal_roles(record, place)
 
     def _relation(self, relation: Relation) -> Iterator[Defect]:
         place = self._place(RecordKind.RELATION, relation)
