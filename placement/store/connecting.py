@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -72,12 +74,13 @@ def _sqlite(url: URL, busy_s: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _(connection: sqlite3.Connection, _record: Any) -> None:
-        _use_wal(connection, busy_s)
-        # recursive_triggers: else INSERT OR REPLACE deletes rows unseen by triggers.
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        if connection.execute("PRAGMA synchronous").fetchone() != (2,):
-            raise StoreError("SQLite does not write synchronously here")
+        with _closed_if_unfit(connection):
+            _use_wal(connection, busy_s)
+            # recursive_triggers: else INSERT OR REPLACE deletes rows unseen by triggers.
+            for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+                connection.execute(f"PRAGMA {pragma}")
+            if connection.execute("PRAGMA synchronous").fetchone() != (2,):
+                raise StoreError("SQLite does not write synchronously here")
 
     return engine
 
@@ -121,17 +124,28 @@ def _postgresql(url: URL, busy_s: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
-        found = connection.execute(
-            "SELECT current_setting('synchronous_commit'), current_setting('fsync'),"
-            " current_setting('server_encoding')"
-        ).fetchone()
-        connection.rollback()
-        if found != ("on", "on", "UTF8"):
-            raise StoreError(
-                "PostgreSQL must have synchronous_commit and fsync on, and a UTF8 database"
-            )
+        with _closed_if_unfit(connection):
+            found = connection.execute(
+                "SELECT current_setting('synchronous_commit'), current_setting('fsync'),"
+                " current_setting('server_encoding')"
+            ).fetchone()
+            connection.rollback()
+            if found != ("on", "on", "UTF8"):
+                raise StoreError(
+                    "PostgreSQL must have synchronous_commit and fsync on, and a UTF8 database"
+                )
 
     return engine
+
+
+@contextmanager
+def _closed_if_unfit(connection: Any) -> Iterator[None]:
+    """The pool forgets a connection that fails here, without closing it."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _bad(message: str) -> BadInput:

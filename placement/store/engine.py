@@ -8,7 +8,6 @@ and what a transaction has read is still true when it commits.
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator
@@ -17,17 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from models import AuditEvent, AuditRecord, SignedHead
-from placement.errors import Conflict, StoreError
+from placement.errors import StoreError
 from placement.keys import AuditKey
 from placement.store import preparing
 from placement.store.audit import AuditChain
 from placement.store.audit_head import HeadFile, read_head
 from placement.store.connecting import connect, make_file, parse_url
+from placement.store.failures import BUSY, store_errors
 from placement.store.tables import AuditRow, CityRow
 
 BUSY_S = 30.0
@@ -112,7 +110,7 @@ class Store:
         """
         if self.is_sqlite:
             make_file(self.url)
-        with _store_errors():
+        with store_errors():
             preparing.prepare(self.engine)
         if self._head_file is not None:
             self._end = read_head(self._head_file.path)
@@ -158,7 +156,7 @@ class Store:
             self._head_file.require()
         with (
             self._alone(),
-            _store_errors(),
+            store_errors(),
             Session(self.engine, expire_on_commit=False) as session,
         ):
             if self.is_sqlite:
@@ -175,7 +173,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A transaction that sees one state and changes nothing. Raises StoreError."""
-        with _store_errors(), Session(self.engine) as session:
+        with store_errors(), Session(self.engine) as session:
             session.execute(text("BEGIN" if self.is_sqlite else _READ_ONLY))
             yield Transaction(session, None, None)
             session.rollback()
@@ -189,7 +187,7 @@ class Store:
         """
         with (
             self._alone(),
-            _store_errors(),
+            store_errors(),
             Session(self.engine, expire_on_commit=False) as session,
         ):
             if self.is_sqlite:
@@ -224,7 +222,7 @@ class Store:
             finally:
                 self._turn.release()
         else:
-            raise StoreError(_BUSY)
+            raise StoreError(BUSY)
 
 
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()
@@ -240,37 +238,3 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-_BUSY = "the database is busy; try again"
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        if _is_duplicate(error):
-            raise Conflict("a record with the same key is there already") from error
-        raise StoreError("the database refused the change") from error
-    except PoolTimeout as error:
-        raise StoreError(_BUSY) from error
-    except SQLAlchemyError as error:
-        busy = _is_busy(getattr(error, "orig", None))
-        raise StoreError(_BUSY if busy else "the database did not answer as expected") from error
-
-
-def _is_duplicate(error: IntegrityError) -> bool:
-    if isinstance(error.orig, sqlite3.Error):
-        return error.orig.sqlite_errorcode in (
-            sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
-            sqlite3.SQLITE_CONSTRAINT_UNIQUE,
-            sqlite3.SQLITE_CONSTRAINT_ROWID,
-        )
-    return getattr(error.orig, "sqlstate", None) == "23505"  # unique_violation
-
-
-def _is_busy(cause: object) -> bool:
-    if isinstance(cause, sqlite3.Error):
-        # The low byte is the primary code; SQLITE_BUSY_SNAPSHOT and its like extend it.
-        return (cause.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    # lock_not_available, deadlock_detected, serialization_failure, too_many_connections
-    return getattr(cause, "sqlstate", None) in ("55P03", "40P01", "40001", "53300")
