@@ -71,16 +71,48 @@ from api.injected import PROVIDED
 from api.parameters import StrictParameters
 from api.problems import HANDLERS
 from api.requests import StrictRequest
-from api.routes import bundles, decisions, jobs, keys, me, placements, what_ifs
+from api.routes import (
+    audit,
+    bundles,
+    catalogs,
+    checks,
+    contracts,
+    datasets,
+    decisions,
+    inspecting,
+    jobs,
+    keys,
+    me,
+    operators,
+    parameters,
+    placements,
+    policies,
+    relations,
+    roles,
+    sites,
+    what_ifs,
+)
 from placement.service.city import City
 
 MAX_CATALOG_BYTES = 64 * 2**20
 
 ROUTES: tuple[Any, ...] = (
+    *datasets.routes,
+    *sites.routes,
+    *operators.routes,
+    *relations.routes,
+    *roles.routes,
+    *contracts.routes,
+    *catalogs.routes,
+    *parameters.routes,
+    *checks.routes,
+    *inspecting.routes,
     *decisions.routes,
     *what_ifs.routes,
     *placements.routes,
     *jobs.routes,
+    *policies.routes,
+    *audit.routes,
     *keys.routes,
     *me.routes,
     *bundles.routes,

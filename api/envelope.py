@@ -19,7 +19,14 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
 from api.metrics import Metrics
 from api.paths import routable
-from api.problems import PROBLEM, BodyTimeout, BodyTooLarge, RequestRefused, problem_bytes
+from api.problems import (
+    PROBLEM,
+    BodyTimeout,
+    BodyTooLarge,
+    ClientGone,
+    RequestRefused,
+    problem_bytes,
+)
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 BODY_S = 60.0
@@ -156,6 +163,8 @@ class _Body:
         if self._whole:
             return await self._receive()
         message = await self._in_time(self._receive)
+        if message["type"] == "http.disconnect":
+            raise ClientGone("the connection ended before the body did")
         if message["type"] == "http.request":
             self._length += len(message.get("body", b""))
             self._whole = not message.get("more_body", False)

@@ -33,6 +33,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     _head_bytes = 0
     _in_head = True
+    _begun = False
+    """The first bytes of a head are here, its end is not."""
+    _parsed_bytes = 0
     _too_large = False
     _deadline: asyncio.TimerHandle | None = None
 
@@ -51,18 +54,20 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._in_head:
-            if self._head_bytes == 0:
-                self._arm(HEAD_S)
             self._head_bytes += len(data)
         super().data_received(data)
-        # What was parsed has reset the count: it stands for an unfinished head alone.
-        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+        if self.transport.is_closing() or not self._begun:
+            return
+        # A whole head has reset the count: it stands for an unfinished one.
+        if self._head_bytes > HEAD_BYTES:
             self._refuse(431)
+        elif self._deadline is None:
+            self._arm(HEAD_S)
 
     def on_message_begin(self) -> None:
         """A new head; what its bytes come to is counted by the parser's callbacks, too."""
         super().on_message_begin()
-        self._parsed_bytes = 0
+        self._begun, self._parsed_bytes = True, 0
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
@@ -79,7 +84,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: its body has limits of its own (api/envelope.py)."""
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._begun, self._head_bytes = False, False, 0
         self._disarm()
         super().on_headers_complete()
 
@@ -108,11 +113,13 @@ class BoundedHttp(HttpToolsProtocol):
     def _refuse(self, status: int) -> None:
         self._disarm()
         cycle: Any = self.cycle  # none before the first head is whole
-        if cycle is not None and not cycle.response_complete:
-            # An answer is under way: a second one in between would be taken for its end.
-            self.transport.close()
-            return
-        self.transport.write(_refusal(status))
+        answering = cycle is not None and not cycle.response_complete
+        if answering:
+            # The application hears that nobody listens; it must not answer a second time.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if not (answering and cycle.response_started):
+            self.transport.write(_refusal(status))
         self.transport.close()
 
     def _arm(self, seconds: float) -> None:
@@ -127,8 +134,6 @@ class BoundedHttp(HttpToolsProtocol):
     def _too_late(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
-
-    _parsed_bytes = 0
 
 
 def _refusal(status: int) -> bytes:

@@ -60,6 +60,12 @@ class BodyTimeout(RequestRefused):
     status_code = 408
 
 
+class ClientGone(RequestRefused):
+    """Whoever asked is not there any more; nobody reads this."""
+
+    code = "client_gone"
+
+
 class BodyTooLarge(RequestRefused):
     """The body is longer than this route takes."""
 
@@ -81,7 +87,15 @@ class Overloaded(RequestRefused):
     status_code = 503
 
 
-EDGE_ERRORS = (BadRequest, UnreadableBody, BodyTimeout, BodyTooLarge, WrongMediaType, Overloaded)
+EDGE_ERRORS = (
+    BadRequest,
+    UnreadableBody,
+    BodyTimeout,
+    ClientGone,
+    BodyTooLarge,
+    WrongMediaType,
+    Overloaded,
+)
 """Every code that the edge itself gives, apart from those below."""
 
 _HTTP_CODES: dict[int, tuple[str, str]] = {
