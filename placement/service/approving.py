@@ -31,6 +31,7 @@ from placement.certificate.differences import differences
 from placement.certificate.verify import claims_in
 from placement.eligibility import PolicyEngine
 from placement.errors import CertificateError, NotAllowed, StaleProposal
+from placement.service.access import person_behind
 from placement.service.city import Caller, City
 from placement.service.decisions import move, require_proposed
 from placement.service.plans import stored_plan
@@ -77,8 +78,9 @@ def prepare(city: City, caller: Caller, number: int) -> Readiness:
     with city.store.reading() as tx:
         record = Decisions(tx).get(number)
         now = head(city, tx)
-    _require_other_eyes(caller, record)
-    city.permissions.require(caller.principal, OPERATION, "POST", ROUTE, record.author)
+        author = person_behind(tx, record.author)
+    _require_other_eyes(caller, author)
+    city.permissions.require(caller.principal, OPERATION, "POST", ROUTE, author)
     version = now.snapshot.version
     if record.state is not DecisionState.PROPOSED:
         return Readiness(version)
@@ -120,7 +122,7 @@ def approve(
     PreconditionFailed
     """
     record = Decisions(tx).get(number)
-    _require_other_eyes(caller, record)
+    _require_other_eyes(caller, person_behind(tx, record.author))
     if seen.stated:
         seen.check(f"{record.number}.{record.state_sequence}")
     require_proposed(record)
@@ -136,8 +138,9 @@ def approve(
     return approved
 
 
-def _require_other_eyes(caller: Caller, record: DecisionRecord) -> None:
-    if caller.subject == record.author:
+def _require_other_eyes(caller: Caller, author: str) -> None:
+    """Whoever asked through an API key of theirs asked themselves."""
+    if caller.subject == author:
         raise NotAllowed("whoever asked for a decision needs somebody else to approve it")
 
 
