@@ -41,8 +41,8 @@ def _is_duplicate(error: IntegrityError) -> bool:
 
 
 def _is_busy(cause: object) -> bool:
-    # The low byte is SQLite's primary code; SQLITEBUSY_SNAPSHOT and its like extend it.
+    # The low byte is SQLite's primary code; SQLITE_BUSY_SNAPSHOT and its like extend it.
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     # lock_not_available, deadlock_detected, serialization_failure, too_many_connections
     state = getattr(cause, "sqlstate", None) in ("55P03", "40P01", "40001", "53300")
-    return state or code in (sqlite3.SQLITEBUSY, sqlite3.SQLITE_LOCKED)
+    return state or code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
