@@ -42,7 +42,7 @@ from placement.store.tables import AuditRow, JobRow
 KIND = JobKind.WHAT_IF
 EFFECT = AuditAction.EXPORTED
 """What the handlers here write: one record in the audit log for each job done."""
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 def city_of(store: Store, key: AuditKey | None = None) -> Any:
