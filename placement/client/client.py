@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
 
-import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from models import (
     ApprovedPlacement,
     AuditRecord,
-    AuditReport,
+    AuditVerification,
     Catalog,
     CatalogDifference,
     CatalogSnapshot,
+    CatalogVersion,
     Certificate,
     CheckAnswer,
+    CollectionContract,
     Dataset,
     Decision,
+    DecisionEvent,
     DecisionRecord,
     EligibilityReport,
     Explanation,
-    Frozen,
     Job,
     JobState,
+    KeptRelation,
     Me,
+    Operator,
     Parameters,
     Plan,
     PlanDiff,
+    Relation,
     ReplayReport,
+    Role,
     SignedHead,
+    Site,
     SiteRegister,
     WhatIf,
     WhatIfReport,
     canonical_json,
 )
-from placement.client.connection import Connection, decoded
+from placement.client.connection import Connection
+from placement.client.decoding import M, part, read, read_plain, unexpected, version_of
+from placement.client.keys import Keys
+from placement.client.policies import Policies
 from placement.client.problems import error_named
-from placement.errors import ServiceError
+from placement.client.records import Records
+from placement.errors import PlacementError, ServiceError
 
-M = TypeVar("M", bound=Frozen)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_KEPT_RELATION: TypeAdapter[KeptRelation] = TypeAdapter(KeptRelation)
 _LISTEN_AGAIN_S = 0.5
 
 
@@ -72,6 +81,21 @@ class Client:
 
     def __init__(self, url: str, token: str | None, ca_file: Path | None = None) -> None:
         self.connection = Connection(url, token, ca_file)
+        at = self.connection
+        self.datasets: Records[Dataset, Dataset] = Records(at, "/v1/datasets", TypeAdapter(Dataset))
+        self.sites: Records[Site, Site] = Records(at, "/v1/sites", TypeAdapter(Site))
+        self.operators: Records[Operator, Operator] = Records(
+            at, "/v1/operators", TypeAdapter(Operator)
+        )
+        self.relations: Records[KeptRelation, Relation] = Records(
+            at, "/v1/relations", _KEPT_RELATION
+        )
+        self.roles: Records[Role, Role] = Records(at, "/v1/roles", TypeAdapter(Role))
+        self.contracts: Records[CollectionContract, CollectionContract] = Records(
+            at, "/v1/contracts", TypeAdapter(CollectionContract)
+        )
+        self.policies = Policies(at)
+        self.keys = Keys(at)
 
     def __enter__(self) -> Client:
         return self
@@ -111,29 +135,39 @@ class Client:
         query = {"dry_run": "true"} if dry_run else None
         return self._post(CatalogDifference, "/v1/catalogs", body, query)
 
-    def datasets(self, **filters: Any) -> Iterator[Dataset]:
-        """Datasets that this caller may see: `department`, `confidentiality`, `q`, ..."""
-        for item in self.connection.items("/v1/datasets", filters):
-            yield _read(Dataset, item)
+    def import_files(
+        self, form: str, files: Mapping[str, str], *, dry_run: bool = False
+    ) -> CatalogDifference:
+        """As `import_records`, of a foreign form (such as dcat-ap) that the service reads itself.
 
-    def dataset(self, dataset: str) -> tuple[Dataset, str]:
-        """A dataset, and the version to name when changing it."""
-        answer = self.connection.send("GET", f"/v1/datasets/{_part(dataset)}")
-        return _read(Dataset, decoded(answer)), _version(answer)
+        Parameters
+        ----------
+        files
+            Relative path -> text.
+        """
+        query = {"format": form, "dry_run": "true" if dry_run else None}
+        return self._post(CatalogDifference, "/v1/catalogs", {"files": dict(files)}, query)
 
-    def put_dataset(self, dataset: Dataset, version: str) -> str:
-        """Change a dataset that is still at `version`; its new version."""
-        path = f"/v1/datasets/{_part(dataset.id)}"
-        body = canonical_json(dataset)
-        return _version(self.connection.send("PUT", path, body=body, if_match=version))
+    def catalogs(self) -> Iterator[CatalogVersion]:
+        """Versions of the catalogue, the newest first."""
+        for item in self.connection.items("/v1/catalogs"):
+            yield read_plain(CatalogVersion, item)
+
+    def parameters(self) -> Parameters:
+        """The city's choices."""
+        return self._get(Parameters, "/v1/parameters")
 
     def set_parameters(self, parameters: Parameters) -> str:
         """Replace the city's choices; their new version."""
         now = self.connection.send("GET", "/v1/parameters")
         answer = self.connection.send(
-            "PUT", "/v1/parameters", body=canonical_json(parameters), if_match=_version(now)
+            "PUT", "/v1/parameters", body=canonical_json(parameters), if_match=version_of(now)
         )
-        return _version(answer)
+        return version_of(answer)
+
+    def schema(self, document: str) -> Any:
+        """The JSON Schema of a file, as the service reads it: plan, catalog, sites, parameters."""
+        return self.connection.json("GET", f"/v1/schemas/{part(document)}")
 
     # -- asking the policies ----------------------------------------------------------------
 
@@ -147,7 +181,7 @@ class Client:
 
     def verify(self, plan: bytes) -> Certificate:
         """The certificate of a plan file, worked out again from the service's records."""
-        return _read(Certificate, self.connection.json("POST", "/v1/verifications", body=plan))
+        return read(Certificate, self.connection.send("POST", "/v1/verifications", body=plan))
 
     # -- decisions --------------------------------------------------------------------------
 
@@ -168,7 +202,7 @@ class Client:
     def decisions(self, **filters: Any) -> Iterator[DecisionRecord]:
         """Decisions, the newest first: `state`, `outcome`."""
         for item in self.connection.items("/v1/decisions", filters):
-            yield _read(DecisionRecord, item)
+            yield read_plain(DecisionRecord, item)
 
     def decision(self, number: int) -> DecisionRecord:
         """A decision: what it was made on, and where it stands."""
@@ -176,19 +210,22 @@ class Client:
 
     def answer(self, number: int) -> Decision:
         """What deciding came to: a plan, or why there is none."""
-        said = self.connection.json("GET", f"/v1/decisions/{number}/answer")
-        try:
-            return _DECISION.validate_python(said)
-        except ValidationError as error:
-            raise _odd("an answer") from error
+        return self._answer(f"/v1/decisions/{number}/answer")
+
+    def events(self, number: int) -> tuple[DecisionEvent, ...]:
+        """Who brought a decision into which state, and when; oldest first."""
+        said = self.connection.json("GET", f"/v1/decisions/{number}/events")
+        if not isinstance(said, dict) or not isinstance(said.get("items"), list):
+            raise unexpected("a list of events")
+        return tuple(read_plain(DecisionEvent, item) for item in said["items"])
 
     def plan(self, number: int) -> Plan:
         """The plan of a decision, with its inputs and its proof."""
         return self._get(Plan, f"/v1/decisions/{number}/plan")
 
-    def diff(self, number: int) -> PlanDiff:
-        """What the plan changes against the one in force."""
-        return self._get(PlanDiff, f"/v1/decisions/{number}/diff")
+    def diff(self, number: int, since: int | None = None) -> PlanDiff:
+        """What the plan changes against decision `since`; none: against the plan that stands."""
+        return self._get(PlanDiff, f"/v1/decisions/{number}/diff", {"since": since})
 
     def approve(self, number: int, reason: str = "") -> DecisionRecord:
         """Stand behind a plan."""
@@ -215,41 +252,51 @@ class Client:
     def placements(self, **filters: Any) -> Iterator[ApprovedPlacement]:
         """Where datasets are to rest: `classification`, `department`, `site`, `operator`, ..."""
         for item in self.connection.items("/v1/placements", filters):
-            yield _read(ApprovedPlacement, item)
+            yield read_plain(ApprovedPlacement, item)
 
-    def placement(self, dataset: str) -> ApprovedPlacement:
-        """Where a dataset is to rest, by the plan that the board stands behind."""
-        return self._get(ApprovedPlacement, f"/v1/placements/{_part(dataset)}")
+    def placement(self, dataset: str, by: str | None = None) -> ApprovedPlacement:
+        """Where a dataset is to rest; with "in_force", where it does."""
+        return self._get(ApprovedPlacement, f"/v1/placements/{part(dataset)}", {"by": by})
 
     def explanation(self, dataset: str, site: str | None = None) -> Explanation:
         """Why a dataset rests where it does, and why not elsewhere."""
-        path = f"/v1/placements/{_part(dataset)}/explanation"
+        path = f"/v1/placements/{part(dataset)}/explanation"
         return self._get(Explanation, path, {"site": site})
 
     # -- jobs -------------------------------------------------------------------------------
 
+    def jobs(self, **filters: Any) -> Iterator[Job]:
+        """Jobs, the latest first: `state`, `kind`; one's own, or everybody's."""
+        for item in self.connection.items("/v1/jobs", filters):
+            yield read_plain(Job, item)
+
     def job(self, job: str) -> Job:
         """A job as it is now."""
-        return self._get(Job, f"/v1/jobs/{job}")
+        return self._get(Job, f"/v1/jobs/{part(job)}")
 
     def cancel(self, job: str) -> Job:
-        """Ask for a job to end."""
-        return self._post(Job, f"/v1/jobs/{job}/cancellation", None)
+        """End a job at once; one that has ended stays as it is."""
+        return self._post(Job, f"/v1/jobs/{part(job)}/cancellation", None)
 
     def wait(self, job: str, report: Callable[[Job], None] = lambda _: None) -> Job:
-        """The job once it has ended, in whatever state; `report` is told of each step."""
+        """The job once it has ended, in whatever state; `report` is told of each step.
+
+        Events only say when to look: where they break off or are refused, it is asked again.
+        """
         while True:
             try:
-                for _ in self.connection.events(f"/v1/jobs/{job}/events"):
+                for _ in self.connection.events(f"/v1/jobs/{part(job)}/events"):
                     now = self.job(job)
                     report(now)
                     if now.state.final:
                         return now
-            except ServiceError:
-                time.sleep(_LISTEN_AGAIN_S)
+            except PlacementError:
+                pass  # what is wrong for good, the next line says
             now = self.job(job)
+            report(now)
             if now.state.final:
                 return now
+            time.sleep(_LISTEN_AGAIN_S)
 
     def result(self, job: str, report: Callable[[Job], None] = lambda _: None) -> dict[str, Any]:
         """What a job came to, once it has ended. Raises why it has not."""
@@ -257,60 +304,64 @@ class Client:
         if ended.state is JobState.DONE and ended.result is not None:
             return ended.result
         problem = ended.problem or {"code": "job_cancelled", "detail": "the job was cancelled"}
-        raise error_named(problem)
+        try:
+            raise error_named(problem)
+        except (KeyError, TypeError) as error:
+            raise ServiceError(f"job {job} failed without saying why") from error
 
-    def replay_report(self, job: str) -> ReplayReport:
+    def replay_report(
+        self, job: str, report: Callable[[Job], None] = lambda _: None
+    ) -> ReplayReport:
         """What deciding again came to, once its job has ended."""
-        return _read(ReplayReport, self.result(job))
+        said = dict(self.result(job, report))
+        concluded = {name: said.pop(name, None) for name in ("reproduced", "exact")}
+        found = read_plain(ReplayReport, said)
+        if concluded != {"reproduced": found.reproduced, "exact": found.exact}:
+            raise unexpected("a conclusion that follows from the differences")
+        return found
 
     # -- the record -------------------------------------------------------------------------
 
     def audit(self, **filters: Any) -> Iterator[AuditRecord]:
         """The audit log: `action`, `actor`, `subject`, `since`, `until`."""
         for item in self.connection.items("/v1/audit", filters):
-            yield _read(AuditRecord, item)
+            yield read_plain(AuditRecord, item)
 
     def audit_head(self) -> SignedHead:
         """The signed end of the audit log: keep it, and nobody can rewrite what came before."""
         return self._get(SignedHead, "/v1/audit/head")
 
-    def audit_verification(self) -> AuditReport:
+    def audit_verification(self) -> AuditVerification:
         """Whether the audit log holds, says the service itself."""
-        return self._get(AuditReport, "/v1/audit/verification")
+        return self._get(AuditVerification, "/v1/audit/verification")
+
+    def audit_export(self, after: int = 0) -> Iterator[str]:
+        """All records behind `after` as JSON lines; the last line has the signed head.
+
+        That it was taken is recorded. Without its last line it is not whole.
+        """
+        return self.connection.lines("/v1/audit/export", {"after": after})
 
     # ---------------------------------------------------------------------------------------
 
     def _get(self, model: type[M], path: str, query: dict[str, Any] | None = None) -> M:
-        return _read(model, self.connection.json("GET", path, query=query))
+        return read(model, self.connection.send("GET", path, query=query))
 
     def _post(self, model: type[M], path: str, body: Any, query: dict[str, Any] | None = None) -> M:
         content = None if body is None else canonical_json(body)
-        return _read(model, self.connection.json("POST", path, body=content, query=query))
+        return read(model, self.connection.send("POST", path, body=content, query=query))
+
+    def _answer(self, path: str) -> Decision:
+        content = self.connection.send("GET", path).content
+        try:
+            return _DECISION.validate_json(content)
+        except ValidationError as error:
+            raise unexpected("an answer") from error
 
     def _move(self, number: int, step: str, reason: str) -> DecisionRecord:
         """Bring a decision into its next state, if nobody else did in the meantime."""
         path = f"/v1/decisions/{number}"
-        seen = _version(self.connection.send("GET", path))
+        seen = version_of(self.connection.send("GET", path))
         body = canonical_json({"reason": reason})
         answer = self.connection.send("POST", f"{path}/{step}", body=body, if_match=seen)
-        return _read(DecisionRecord, decoded(answer))
-
-
-def _read(model: type[M], said: Any) -> M:
-    try:
-        return model.model_validate(said)
-    except ValidationError as error:
-        raise _odd(model.__name__) from error
-
-
-def _odd(what: str) -> ServiceError:
-    return ServiceError(f"{what} was expected, and something else came: are versions alike?")
-
-
-def _version(answer: httpx.Response) -> str:
-    return answer.headers.get("etag", "").removeprefix("W/").strip('"')
-
-
-def _part(name: str) -> str:
-    """An id as one part of a path; it may hold slashes."""
-    return quote(name, safe="")
+        return read(DecisionRecord, answer)

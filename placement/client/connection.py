@@ -1,8 +1,8 @@
 """Requests to one service: strict about where the token goes, and safe to repeat.
 
-Every POST carries an Idempotency-Key, made once for each call: a repeated request has the effect
-of the first one and no other. So a lost connection and an overloaded service are tried again; all
-other answers are final.
+Every request that changes something carries an Idempotency-Key, made once for each call: a repeated
+request has the effect of the first one and no other, and gets its answer. So a lost connection and
+an overloaded service are tried again; all other answers are final.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ TRIES = 4
 _PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 TIMEOUT_S = 120.0
-_SAFE = frozenset({"GET", "POST"})
-"""Methods that may be repeated blindly: a POST has its key. Others have If-Match, and a repeated
-one would be refused as outdated though the first one worked."""
+ANY = "*"
+"""As `if_none_match`: nothing may be there yet."""
 
 
 class Connection:
@@ -74,8 +73,20 @@ class Connection:
         body: Any = None,
         query: Mapping[str, Any] | None = None,
         if_match: str | None = None,
+        if_none_match: str | None = None,
     ) -> httpx.Response:
         """The answer to a request; everything but a success is raised.
+
+        Parameters
+        ----------
+        body
+            Bytes of JSON, or plain data.
+        query
+            Names and values; those that are None are left out.
+        if_match
+            The version that the change is meant for.
+        if_none_match
+            ANY: only if nothing is there yet.
 
         Raises
         ------
@@ -84,9 +95,11 @@ class Connection:
         ServiceError
             When it cannot be reached, or does not speak as it should.
         """
-        headers = {"idempotency-key": uuid.uuid4().hex} if method == "POST" else {}
+        headers = {} if method == "GET" else {"idempotency-key": uuid.uuid4().hex}
         if if_match is not None:
             headers["if-match"] = f'"{if_match}"'
+        if if_none_match is not None:
+            headers["if-none-match"] = if_none_match
         content = None
         if body is not None:
             headers["content-type"] = "application/json"
@@ -94,9 +107,8 @@ class Connection:
         request = self._http.build_request(
             method, path, content=content, params=_named(query), headers=headers
         )
-        tries = TRIES if method in _SAFE else 1
-        for attempt in range(1, tries + 1):
-            answer = self._try(request, last=attempt == tries)
+        for attempt in range(1, TRIES + 1):
+            answer = self._try(request, last=attempt == TRIES)
             if answer is not None:
                 return answer
             time.sleep(min(_LONGEST_PAUSE_S, _PAUSE_S * 2 ** (attempt - 1)))
@@ -127,13 +139,24 @@ class Connection:
         ServiceError
             When the connection breaks: ask for the state, or listen again.
         """
-        headers = {"accept": "text/event-stream"}
         try:
-            with self._http.stream("GET", path, headers=headers) as answer:
+            yield from _events(self._stream(path, "text/event-stream", None))
+        except ValueError as error:
+            raise ServiceError("an event of the service is not JSON") from error
+
+    def lines(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[str]:
+        """The lines of a long answer, as they come. Raises as `send`, also in between."""
+        return self._stream(path, "application/x-ndjson", query)
+
+    def _stream(self, path: str, accept: str, query: Mapping[str, Any] | None) -> Iterator[str]:
+        try:
+            with self._http.stream(
+                "GET", path, headers={"accept": accept}, params=_named(query)
+            ) as answer:
                 if answer.status_code != httpx.codes.OK:
                     answer.read()
                     raise error_of(answer)
-                yield from _events(answer.iter_lines())
+                yield from answer.iter_lines()
         except httpx.HTTPError as error:
             raise ServiceError(f"the connection broke ({type(error).__name__})") from error
 

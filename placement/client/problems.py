@@ -9,7 +9,14 @@ import httpx
 from pydantic import ValidationError
 
 from models import Stale
-from placement.errors import BadInput, Defect, PlacementError, ServiceError, StaleProposal
+from placement.errors import (
+    BadInput,
+    Defect,
+    PlacementError,
+    RequestError,
+    ServiceError,
+    StaleProposal,
+)
 
 
 def error_of(answer: httpx.Response) -> PlacementError:
@@ -23,14 +30,18 @@ def error_of(answer: httpx.Response) -> PlacementError:
 def error_named(problem: Any) -> PlacementError:
     """The error that a problem document names. Raises KeyError, TypeError: it is none."""
     code, detail = str(problem["code"]), str(problem["detail"])
-    if code == BadInput.code:
-        return BadInput(_defects(problem) or [Defect("", "", "", detail)])
+    defects = _defects(problem)
+    if code == BadInput.code or defects:
+        return BadInput(defects or [Defect("", "", "", detail)])
     if code == StaleProposal.code:
         return StaleProposal(detail, _changes(problem))
     error = _BY_CODE.get(code)
-    if error is None:
-        return ServiceError(f"{code}: {detail}")
-    return error(detail)
+    if error is not None:
+        return error(detail)
+    # A code of the service's own edge: whose fault it is stands in the status.
+    status = problem.get("status")
+    ours = isinstance(status, int) and httpx.codes.is_client_error(status)
+    return (RequestError if ours else ServiceError)(f"{code}: {detail}")
 
 
 def _defects(problem: Any) -> list[Defect]:
