@@ -28,6 +28,7 @@ tasks := {
 	"follow_decisions": [
 		"decisions.answer",
 		"decisions.events",
+		"what_ifs.read",
 		"jobs.list",
 		"jobs.read",
 		"jobs.events",
