@@ -21,7 +21,6 @@ class JobKind(StrEnum):
     DECIDE = "decide"
     WHAT_IF = "what_if"
     REPLAY = "replay"
-    POLICY_CHECK = "policy_check"
 
 
 class JobState(StrEnum):
