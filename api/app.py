@@ -89,6 +89,7 @@ from api.routes import (
     policies,
     relations,
     roles,
+    schemas,
     sites,
     what_ifs,
 )
@@ -116,6 +117,7 @@ ROUTES: tuple[Any, ...] = (
     *keys.routes,
     *me.routes,
     *bundles.routes,
+    *schemas.routes,
     *health.routes,
     *metrics.routes,
     *docs.routes,
