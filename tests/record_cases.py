@@ -213,12 +213,12 @@ class StubEngine:
         self.holds: str | None = None
 
     def engine(self, revision: str) -> StubEngine:
-        if self.holds not in (None, revision):
-            raise PolicyRevisionMismatch("OPA holds other policies")
         self.revision = revision
         return self
 
     def evaluate(self, pairs: Any, where: Any, as_of: Any) -> EligibilityTable:
+        if self.holds not in (None, self.revision):
+            raise PolicyRevisionMismatch("OPA holds other policies")
         if self.broken:
             raise PolicyEngineError("OPA is away")
         self.asked += 1

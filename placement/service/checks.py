@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import date
 
 from models import (
     AuditAction,
     AuditEvent,
     CheckAnswer,
-    PolicyDataset,
-    PolicySite,
     SourcedViolation,
 )
 from placement.eligibility import PolicyEngine
-from placement.errors import NotFound, PolicyEngineError
+from placement.errors import NotFound, PolicyEngineError, PolicyRevisionMismatch
 from placement.service.city import Caller, City
 from placement.service.performing import Reply
 from placement.service.rows import sees
@@ -82,7 +79,7 @@ def judge(city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
         question = _question(city, tx, caller, dataset, site)
     judged = city.verdicts.find(question.revision, question.views)
     if judged is None:
-        judged = _asked(city.engine(question.revision), *question.views)
+        judged = _asked(city.engine(question.revision), question)
         city.verdicts.keep(question.revision, question.views, judged)
     return _answer(question, judged)
 
@@ -126,9 +123,12 @@ def _answer(question: _Asked, judged: Judged) -> CheckAnswer:
     )
 
 
-def _asked(engine: PolicyEngine, dataset: PolicyDataset, site: PolicySite, day: date) -> Judged:
+def _asked(engine: PolicyEngine, question: _Asked) -> Judged:
     """The verdict of OPA on one pair, with the obligations that it names."""
-    table = engine.evaluate([("dataset", dataset)], [site], day)
+    dataset, site, day = question.views
+    table = engine.evaluate([(question.dataset, dataset)], [site], day)
+    if table.policy_revision != question.revision:
+        raise PolicyRevisionMismatch("OPA answered by other policies than the active ones")
     verdict = table.verdicts[0][0]
     obligations = {obligation.code: obligation for obligation in table.obligations}
     return Judged(

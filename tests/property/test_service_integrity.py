@@ -11,7 +11,7 @@ from placement.service.rederiving import rederived
 from tests.record_cases import BASIS, HISTORIES, whole_defects
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(HISTORIES)
 def test_a_change_fits_exactly_where_the_whole_does(history):
     records = BASIS
@@ -24,7 +24,7 @@ def test_a_change_fits_exactly_where_the_whole_does(history):
             records = after
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(HISTORIES)
 def test_facts_after_a_change_are_those_of_the_whole(history):
     records = BASIS
