@@ -9,7 +9,6 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.params import FromQuery
 from litestar.response import Stream
-from pydantic import AwareDatetime
 
 from api.injected import InjectedCaller, InjectedCity
 from api.paging import (
@@ -22,6 +21,7 @@ from api.paging import (
     page,
     page_response,
 )
+from api.problems import BadRequest
 from api.replies import read
 from api.threads import in_reader
 from models import AuditAction, AuditRecord, AuditVerification, SignedHead
@@ -36,14 +36,17 @@ async def list_audit(
     action: FromQuery[AuditAction | None] = None,
     actor: FromQuery[str | None] = None,
     subject: FromQuery[str | None] = None,
-    since: FromQuery[AwareDatetime | None] = None,
-    until: FromQuery[AwareDatetime | None] = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
     sort: FromQuery[str | None] = None,
 ) -> Response[Page[AuditRecord]]:
     """Audit records, by `sequence` or `-sequence`; `since` counts itself, `until` does not."""
     order = one_sort(sort, ("sequence",), "sequence")
+    for moment in (since, until):
+        if moment is not None and moment.tzinfo is None:
+            raise BadRequest("moments need a time zone, such as 2026-11-23T12:00:00Z")
     which = AuditFilter(action, actor, subject, since, until)
     filters = _filters(which)
     cursors = Cursors(city.audit_key)
@@ -64,7 +67,7 @@ async def head(request: Request[Any, Any, Any], city: InjectedCity) -> Response[
 async def verification(
     request: Request[Any, Any, Any], city: InjectedCity
 ) -> Response[AuditVerification]:
-    """Check every record and every head, now. Takes about ten seconds for 100,000 records."""
+    """Check every record and every head, now. Takes some seconds for 100,000 records."""
     report = await in_reader(verify_log, city.store, city.settings)
     return read(request, AuditVerification(holds=report.holds, report=report))
 
