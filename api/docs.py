@@ -35,19 +35,19 @@ async def openapi_document(request: Request[Any, Any, Any]) -> Response[bytes]:
 @get("/docs", opt={"access": "public"}, include_in_schema=False)
 async def docs_page(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The API to read and try."""
-    return _sent(request, _file("docs.html"), "text/html; charset=utf-8")
+    return _sent(request, _file("docs.html"), "text/html")
 
 
 @get("/docs/docs.css", opt={"access": "public"}, include_in_schema=False)
 async def docs_style(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Its style sheet."""
-    return _sent(request, _file("docs.css"), "text/css; charset=utf-8")
+    return _sent(request, _file("docs.css"), "text/css")
 
 
 @get("/docs/docs.js", opt={"access": "public"}, include_in_schema=False)
 async def docs_script(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Its script."""
-    return _sent(request, _file("docs.js"), "text/javascript; charset=utf-8")
+    return _sent(request, _file("docs.js"), "text/javascript")
 
 
 @cache

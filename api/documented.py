@@ -35,6 +35,8 @@ TAGS = {
     "catalogs": "The whole catalogue: import, and the versions there were.",
     "parameters": "What the city asks of every plan.",
     "checks": "Whether one dataset may rest at one site.",
+    "eligibility": "Which dataset may rest at which site.",
+    "verifications": "Plans judged again, without the solver.",
     "decisions": "Plans: proposed, approved, provisioned, in force, replaced.",
     "what_ifs": "Plans that propose nothing.",
     "placements": "Where datasets rest by the approved plan.",

@@ -73,7 +73,8 @@ async def admit(connection: Connection, operation: str) -> Caller:
         method=str(connection.scope.get("method", "WEBSOCKET")),
         route=connection.scope["path_template"],
     )
-    permission = await city.permissions.ask(question)
+    with connection.app.state.metrics.asking_opa():
+        permission = await city.permissions.ask(question)
     refuse_unless_allowed(question, permission)
     return Caller(principal, permission.rows, str(state.get("request_id", "")))
 

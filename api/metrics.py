@@ -23,6 +23,9 @@ from placement.store.figures import Figures
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
+_TEXT = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
+"""Litestar says the character set of texts."""
+
 _log = logging.getLogger("placement.api")
 
 
@@ -124,7 +127,7 @@ async def metrics(request: Request[Any, Any, Any], city: InjectedCity) -> Respon
         _log.warning("metrics without the store: %s", error.code)
         stored = None
     numbers: Metrics = request.app.state.metrics
-    return Response(numbers.text(stored), media_type=CONTENT_TYPE_LATEST)
+    return Response(numbers.text(stored), media_type=_TEXT)
 
 
 def _require(request: Request[Any, Any, Any], token: str | None) -> None:

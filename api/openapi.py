@@ -7,8 +7,8 @@ operation
     stable name, such as datasets.update; its first part is the tag
 access
     "public" (no token) or "opa" (OPA's token alone)
-example
-    of the body
+example, example_at
+    of the body; or where a long one is served
 body, answer
     models, where the signature does not tell them
 statuses
@@ -41,8 +41,13 @@ def describe(app: Litestar) -> dict[str, Any]:
     operations = list(_operations(app))
     schemas = _Schemas(operations)
     paths: dict[str, Any] = {}
+    ids: set[str] = set()
     for one in sorted(operations, key=lambda item: (item.path, item.method)):
-        paths.setdefault(one.path, {})[one.method.lower()] = one.described(schemas)
+        described = one.described(schemas)
+        if one.name in ids:  # one operation at two paths, such as a number and "current"
+            described["operationId"] = ".by_".join([one.name, *one.path_parameters])
+        ids.add(described["operationId"])
+        paths.setdefault(one.path, {})[one.method.lower()] = described
     tags = sorted({one.tag for one in operations})
     return {
         "openapi": "3.1.0",
@@ -111,6 +116,8 @@ class Operation:
             content = {"schema": schemas.of(self.body, "validation")}
             if "example" in self.handler.opt:
                 content["example"] = self.handler.opt["example"]
+            if "example_at" in self.handler.opt:
+                content["examples"] = {"stored": {"externalValue": self.handler.opt["example_at"]}}
             document["requestBody"] = {"required": True, "content": {JSON: content}}
         return document
 

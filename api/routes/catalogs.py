@@ -21,6 +21,29 @@ from placement.service.importing import RDF_SUFFIXES, ImportBody, ImportFormat
 
 _TAGS = ["catalogs"]
 _ORDER = "-version"
+_EXAMPLE: dict[str, Any] = {
+    "catalog": {
+        "municipality": "Soest",
+        "datasets": [
+            {
+                "id": "bomen",
+                "title": "Trees",
+                "owner_department": "Public space",
+                "steward": "trees@soest.example",
+                "confidentiality": "basic",
+                "integrity": "normal",
+                "availability": "basic",
+                "gdpr_category": "none",
+                "access_rights": "public",
+                "collected_by": "municipality",
+                "volume_gb": 40,
+                "monthly_read_gb": 8,
+                "monthly_egress_gb": 2,
+                "interfaces": ["ogc_api"],
+            }
+        ],
+    }
+}
 DryRun = Annotated[
     bool, QueryParameter(description="Only say what would change; nothing is changed.")
 ]
@@ -46,6 +69,7 @@ async def list_catalogs(
     opt={
         "operation": "catalogs.import",
         "body": ImportBody,
+        "example": _EXAMPLE,
         "statuses": {200: "Nothing was changed: a dry run, or all was so already."},
     },
     tags=_TAGS,

@@ -24,7 +24,7 @@ async def read_eligibility(
 
 @post(
     "/v1/verifications",
-    opt={"operation": "verifications.ask"},
+    opt={"operation": "verifications.ask", "example_at": "/v1/decisions/1/plan"},
     tags=["decisions"],
     status_code=200,
 )
