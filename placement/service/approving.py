@@ -18,24 +18,26 @@ from datetime import UTC, date, datetime
 from models import (
     ApprovedPlacement,
     Catalog,
+    Dataset,
     DecisionRecord,
     DecisionState,
+    EffectiveClass,
     Frozen,
     HostedAt,
     Parameters,
+    Placement,
     Plan,
     Stale,
 )
-from placement.certificate import certify, verify_plan
 from placement.certificate.differences import differences
-from placement.certificate.verify import claims_in
 from placement.eligibility import PolicyEngine
-from placement.errors import CertificateError, NotAllowed, StaleProposal
+from placement.errors import NotAllowed, StaleProposal
 from placement.service.access import person_behind
 from placement.service.city import Caller, City
 from placement.service.decisions import move, require_proposed
 from placement.service.plans import stored_plan
 from placement.service.preconditions import Precondition
+from placement.service.rechecking import not_allowed_on, require_certificate
 from placement.service.situation import Head, head, resting
 from placement.store import Transaction
 from placement.store.decisions import Decisions
@@ -46,8 +48,6 @@ OPERATION = "decisions.approve"
 ROUTE = "/v1/decisions/{number}/approval"
 
 _CHANGES_NAMED = 20
-_OF_ITS_DAY = frozenset({"eligibility", "objective", "prices", "bound", "gap"})
-"""Checks of a certificate that say how a plan was found, not whether it may be carried out."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def prepare(city: City, caller: Caller, number: int) -> Readiness:
     changes = (*_policies(record, now), *_records(city, record, plan, now))
     if not changes:
         engine = city.engine(record.basis.policies)
-        _require_certificate(plan, engine)
+        require_certificate(plan, engine)
         changes = (*_today(plan, engine, datetime.now(UTC).date()),)
     return Readiness(version, changes, placements(plan, number))
 
@@ -227,6 +227,16 @@ def _parameters(decided: Parameters, present: Parameters) -> Iterator[Stale]:
         yield Stale(what="parameters", decided_on=before, now=now)
 
 
+def _today(plan: Plan, engine: PolicyEngine, today: date) -> Iterator[Stale]:
+    """What of the plan the policies do not allow today, where it was decided for another day."""
+    if plan.parameters.as_of == today:
+        return
+    failures = not_allowed_on(plan, engine, today)
+    if failures:
+        day = str(plan.parameters.as_of)
+        yield Stale(what="as_of", decided_on=day, now=f"{today}: {_named(failures)}")
+
+
 def _differing(first: Frozen, second: Frozen) -> list[str]:
     return [
         field
@@ -243,97 +253,67 @@ def _named(found: Iterator[str] | list[str]) -> str:
     return f"{told}; and {more} more" if more > 0 else told
 
 
-# -- whether the plan holds -----------------------------------------------------------------------
-
-
-def _require_certificate(plan: Plan, engine: PolicyEngine) -> None:
-    """The certificate once more, from the stored inputs and the policies that OPA holds."""
-    proof = verify_plan(
-        plan,
-        plan.inputs.catalog,
-        plan.inputs.sites,
-        engine.ask,
-        engine.ask_segregated,
-        policies_digest=engine.revision,
-    )
-    failed = [check for check in proof.checks if not check.holds]
-    if failed:
-        raise CertificateError(
-            "the stored plan does not hold and is not approved: "
-            + "; ".join(f"{item.name}: {', '.join(item.failures[:3])}" for item in failed)
-        )
-
-
-def _today(plan: Plan, engine: PolicyEngine, today: date) -> Iterator[Stale]:
-    """What of the plan the policies do not allow today, where it was decided for another day."""
-    if plan.parameters.as_of == today:
-        return
-    certified = certify(
-        plan.inputs.catalog,
-        plan.inputs.sites,
-        plan.parameters.model_copy(update={"as_of": today}),
-        claims_in(plan),
-        engine.ask,
-        engine.ask_segregated,
-    )
-    failures = [
-        f"{check.name}: {failure}"
-        for check in certified.certificate.checks
-        if check.name not in _OF_ITS_DAY
-        for failure in check.failures
-    ]
-    if failures:
-        day = str(plan.parameters.as_of)
-        yield Stale(what="as_of", decided_on=day, now=f"{today}: {_named(failures)}")
-
-
 # -- what will be read ----------------------------------------------------------------------------
 
 
 def placements(plan: Plan, number: int) -> tuple[NewPlacement, ...]:
     """A plan's placements, one for each dataset, as /v1/placements will show them."""
-    table = plan.eligibility
     operators = {site.id: site.operator for site in plan.inputs.sites.sites}
-    column = {site: index for index, site in enumerate(table.sites)}
-    found = []
-    for placed, dataset, effective in zip(
-        plan.placements, plan.inputs.catalog.datasets, plan.effective, strict=True
-    ):
-        hosts = tuple(
+    column = {site: index for index, site in enumerate(plan.eligibility.sites)}
+
+    def hosts(placed: Placement) -> tuple[HostedAt, ...]:
+        row = plan.eligibility.verdicts[placed.profile]
+        return tuple(
             HostedAt(
                 site=site,
                 operator=operators[site],
-                host_obligations=table.verdicts[placed.profile][column[site]].host_obligations,
+                host_obligations=row[column[site]].host_obligations,
             )
             for site in placed.sites
         )
-        shown = ApprovedPlacement(
-            decision=number,
-            dataset=dataset.id,
-            title=dataset.title,
-            department=dataset.owner_department,
-            sites=hosts,
-            from_sites=dataset.current_sites,
-            confidentiality=effective.confidentiality,
-            gdpr_category=effective.gdpr_category,
-            access_rights=effective.access_rights,
-            storage=dataset.storage,
-            volume_gb=dataset.volume_gb,
-            readers=dataset.readers,
-            writers=dataset.writers,
-            administrators=dataset.administrators,
-            cost_eur_per_year=placed.cost_eur_per_year,
+
+    return tuple(
+        _kept(_shown(number, dataset, effective, placed, hosts(placed)))
+        for placed, dataset, effective in zip(
+            plan.placements, plan.inputs.catalog.datasets, plan.effective, strict=True
         )
-        found.append(
-            NewPlacement(
-                dataset=dataset.id,
-                body=shown.model_dump_json(),
-                department=dataset.owner_department,
-                confidentiality=effective.confidentiality,
-                gdpr_category=effective.gdpr_category,
-                access_rights=effective.access_rights,
-                sites=tuple((host.site, host.operator) for host in hosts),
-                readers=dataset.readers,
-            )
-        )
-    return tuple(found)
+    )
+
+
+def _shown(
+    number: int,
+    dataset: Dataset,
+    effective: EffectiveClass,
+    placed: Placement,
+    hosts: tuple[HostedAt, ...],
+) -> ApprovedPlacement:
+    return ApprovedPlacement(
+        decision=number,
+        dataset=dataset.id,
+        title=dataset.title,
+        department=dataset.owner_department,
+        sites=hosts,
+        from_sites=dataset.current_sites,
+        confidentiality=effective.confidentiality,
+        gdpr_category=effective.gdpr_category,
+        access_rights=effective.access_rights,
+        storage=dataset.storage,
+        volume_gb=dataset.volume_gb,
+        readers=dataset.readers,
+        writers=dataset.writers,
+        administrators=dataset.administrators,
+        cost_eur_per_year=placed.cost_eur_per_year,
+    )
+
+
+def _kept(shown: ApprovedPlacement) -> NewPlacement:
+    return NewPlacement(
+        dataset=shown.dataset,
+        body=shown.model_dump_json(),
+        department=shown.department,
+        confidentiality=shown.confidentiality,
+        gdpr_category=shown.gdpr_category,
+        access_rights=shown.access_rights,
+        sites=tuple((host.site, host.operator) for host in shown.sites),
+        readers=shown.readers,
+    )

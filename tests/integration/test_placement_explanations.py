@@ -156,7 +156,6 @@ def test_a_placement_says_what_to_provision(city):
                 "datasets": (
                     builders.dataset(
                         "a/b:c",
-                        access_rights=AccessRights.PUBLIC,
                         current_site="archive",
                         replicas=2,
                     ),
