@@ -28,12 +28,14 @@ class Readiness(Frozen):
     database: str
     policies: str
     opa: str
+    recorder: str
+    """What writes the audit log: without it nothing is answered."""
 
     @classmethod
-    def of(cls, database: str, policies: str, opa: str) -> Readiness:
+    def of(cls, recorder: str, database: str, policies: str, opa: str) -> Readiness:
         """Ready when each part is `OK`."""
-        ready = {database, policies, opa} == {OK}
-        return cls(ready=ready, database=database, policies=policies, opa=opa)
+        ready = {recorder, database, policies, opa} == {OK}
+        return cls(ready=ready, database=database, policies=policies, opa=opa, recorder=recorder)
 
 
 OK = "ok"
@@ -41,15 +43,16 @@ OK = "ok"
 
 def readiness(city: City) -> Readiness:
     """Ask the database, then OPA under the policies in force; takes at most a few seconds."""
+    recorder = OK if city.recorder.takes else "takes no records"
     try:
         with city.store.reading() as tx:
             policies = Policies(tx)
             active, served = policies.active_revision(), policies.served_revisions()
     except PlacementError:
-        return Readiness.of("does not answer", "unknown", "not asked")
+        return Readiness.of(recorder, "does not answer", "unknown", "not asked")
     if active is None:
-        return Readiness.of(OK, "not yet confirmed by OPA", "not asked")
-    return Readiness.of(OK, OK, _opa(city, served))
+        return Readiness.of(recorder, OK, "not yet confirmed by OPA", "not asked")
+    return Readiness.of(recorder, OK, OK, _opa(city, served))
 
 
 def figures(city: City) -> Figures:

@@ -84,6 +84,11 @@ class Recorder:
         except FutureTimeout as error:
             raise StoreError("the record was not written in time") from error
 
+    @property
+    def takes(self) -> bool:
+        """Whether events are taken at all: it is not closed, and not too many wait."""
+        return not self._closed and not self._queue.full()
+
     def close(self) -> None:
         """Write what waits, and take nothing more."""
         with self._lock:
