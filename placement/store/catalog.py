@@ -17,16 +17,13 @@ from models import (
     FIRST_PREVIOUS,
     Catalog,
     CatalogVersion,
-    Dataset,
     Frozen,
     Parameters,
     RecordChange,
     RecordKind,
     SiteRegister,
     StoredRecord,
-    related_datasets,
 )
-from models.relation import CoLocated, Cumulated, DerivedFrom, Separated
 from placement.errors import NotFound
 from placement.store.catalog_versions import CHANGES_KEPT, summary_of, version_digest
 from placement.store.engine import Transaction
@@ -39,6 +36,7 @@ from placement.store.records import (
     columns_of,
     decoded,
     encoded,
+    named_by,
 )
 from placement.store.tables import (
     CatalogVersionRow,
@@ -48,7 +46,6 @@ from placement.store.tables import (
 )
 
 _KEYS_A_QUERY = 400
-_RELATIONS = (DerivedFrom, CoLocated, Separated, Cumulated)
 
 
 class CatalogRecords:
@@ -179,7 +176,10 @@ class CatalogRecords:
         changes: Changes,
         version: int,
     ) -> None:
-        rows, readers, members = [], [], []
+        rows: list[dict[str, Any]] = []
+        readers: list[dict[str, Any]] = []
+        members: list[dict[str, Any]] = []
+        key: dict[str, Any]
         for change in kept:
             model = changes[change.kind, change.id]
             if model is None:
@@ -194,8 +194,12 @@ class CatalogRecords:
                     **columns_of(change.id, model),
                 }
             )
-            readers += _readers(model, version)
-            members += _members(change.id, model, version)
+            if change.kind is RecordKind.DATASET:
+                key = {"dataset": change.id, "valid_from": version}
+                readers += [{**key, "role": role} for role in named_by(model)]
+            elif change.kind is RecordKind.RELATION:
+                key = {"relation": change.id, "valid_from": version}
+                members += [{**key, "dataset": name} for name in named_by(model)]
         for table, values in (
             (RecordRow, rows),
             (RecordReaderRow, readers),
@@ -256,20 +260,6 @@ def _as_version(row: CatalogVersionRow) -> CatalogVersion:
         changes=tuple(RecordChange.model_validate(change) for change in row.changes),
         changed=row.changed,
     )
-
-
-def _readers(model: Frozen, version: int) -> list[dict[str, Any]]:
-    if not isinstance(model, Dataset):
-        return []
-    roles = sorted(set(model.readers))
-    return [{"dataset": model.id, "valid_from": version, "role": role} for role in roles]
-
-
-def _members(ident: str, model: Frozen, version: int) -> list[dict[str, Any]]:
-    if not isinstance(model, _RELATIONS):
-        return []
-    datasets = sorted(set(related_datasets(model)))
-    return [{"relation": ident, "valid_from": version, "dataset": name} for name in datasets]
 
 
 def _are(kind: RecordKind, idents: Sequence[str]) -> ColumnElement[bool]:

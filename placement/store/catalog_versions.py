@@ -10,8 +10,13 @@ from sqlalchemy import select
 from models import FIRST_PREVIOUS, AuditAction, RecordChange, RecordKind, sha256_of
 from placement.errors import StoreError
 from placement.store.engine import Transaction
-from placement.store.records import Key, decoded
-from placement.store.tables import CatalogVersionRow, RecordRow
+from placement.store.records import Key, columns_of, decoded, named_by
+from placement.store.tables import (
+    CatalogVersionRow,
+    RecordMemberRow,
+    RecordReaderRow,
+    RecordRow,
+)
 
 CHANGES_KEPT = 1_000
 """Changes that a version lists; the digest covers all of them."""
@@ -54,21 +59,43 @@ def _counted(number: int, kind: RecordKind, done: str) -> str:
 def catalog_defects(tx: Transaction) -> Iterator[str]:
     """Where records or versions are not what was written, in one sentence each.
 
-    Every body is hashed again, the changes of each version are gathered from the records, and
-    the chain of digests is computed from them.
+    Every body is hashed again, what lists are filtered by is compared with it, the changes of each
+    version are gathered from the records, and the chain of digests is computed from them.
     """
     changes: defaultdict[int, dict[Key, str | None]] = defaultdict(dict)
-    columns = (RecordRow.kind, RecordRow.id, RecordRow.valid_from, RecordRow.valid_to)
-    rows = select(*columns, RecordRow.digest, RecordRow.body).execution_options(yield_per=500)
-    for name, ident, began, ended, digest, body in tx.session.execute(rows):
-        kind = RecordKind(name)
-        try:
-            decoded(kind, ident, body, digest)
-        except StoreError as error:
-            yield str(error)
-        changes[began][kind, ident] = digest
-        if ended is not None:
-            changes[ended].setdefault((kind, ident), None)
+    for row in tx.session.scalars(select(RecordRow).execution_options(yield_per=500)):
+        yield from _record_defects(tx, row)
+        key = RecordKind(row.kind), row.id
+        changes[row.valid_from][key] = row.digest
+        if row.valid_to is not None:
+            changes[row.valid_to].setdefault(key, None)
+    yield from _chain_defects(tx, changes)
+
+
+def _record_defects(tx: Transaction, row: RecordRow) -> Iterator[str]:
+    try:
+        model = decoded(RecordKind(row.kind), row.id, row.body, row.digest)
+    except StoreError as error:
+        yield str(error)
+        return
+    stored = {name: getattr(row, name) for name in columns_of(row.id, model)}
+    if stored != columns_of(row.id, model):
+        yield f"the {row.kind} {row.id} is listed as something that it is not"
+    if row.kind == RecordKind.DATASET:
+        found = select(RecordReaderRow.role).where(
+            RecordReaderRow.dataset == row.id, RecordReaderRow.valid_from == row.valid_from
+        )
+    elif row.kind == RecordKind.RELATION:
+        found = select(RecordMemberRow.dataset).where(
+            RecordMemberRow.relation == row.id, RecordMemberRow.valid_from == row.valid_from
+        )
+    else:
+        return
+    if sorted(tx.session.scalars(found)) != named_by(model):
+        yield f"the {row.kind} {row.id} is shown to others than it names"
+
+
+def _chain_defects(tx: Transaction, changes: dict[int, dict[Key, str | None]]) -> Iterator[str]:
     previous, number = FIRST_PREVIOUS, 0
     for row in tx.session.scalars(select(CatalogVersionRow).order_by(CatalogVersionRow.version)):
         number += 1

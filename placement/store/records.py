@@ -14,16 +14,21 @@ from models import (
     About,
     Catalog,
     CollectionContract,
+    CoLocated,
+    Cumulated,
     Dataset,
+    DerivedFrom,
     Frozen,
     Operator,
     Parameters,
     RecordKind,
     Relation,
     Role,
+    Separated,
     Site,
     SiteRegister,
     canonical_json,
+    related_datasets,
     relation_id,
 )
 from placement.errors import StoreError
@@ -225,6 +230,16 @@ def columns_of(ident: str, model: Frozen) -> dict[str, Any]:
     return columns
 
 
+def named_by(model: Frozen) -> list[str]:
+    """Roles that read a dataset, or datasets that a relation relates: sorted, each once."""
+    if isinstance(model, Dataset):
+        return sorted(set(model.readers))
+    if isinstance(model, _RELATIONS):
+        return sorted(set(related_datasets(model)))
+    return []
+
+
+_RELATIONS = (DerivedFrom, CoLocated, Separated, Cumulated)
 _COLUMNS = (
     "department",
     "confidentiality",
