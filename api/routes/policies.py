@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post, put
 from litestar.params import FromPath, JSONBody
+from pydantic import ConfigDict
 
 from api.conditional import precondition
 from api.injected import InjectedCaller, InjectedCity
@@ -30,6 +31,9 @@ _ONE = "/v1/policies/drafts/{draft:str}"
 
 class RevisionWithFiles(PolicyRevision):
     """A publication with what it holds."""
+
+    # Files keep every byte.
+    model_config = ConfigDict(str_strip_whitespace=False)
 
     contents: Mapping[str, str]
     """Path -> text."""

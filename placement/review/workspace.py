@@ -81,9 +81,12 @@ class Workspace:
                 *("--strict-builtin-errors", f"data.{rule.replace('/', '.')}"),
                 limits=limits,
             )
-        if ran.stopped or ran.code != 0:
-            raise SandboxError(ran.stopped or first_line(ran))
-        return decoded(ran.out)
+        if ran.stopped:
+            raise SandboxError(ran.stopped)
+        answer = decoded(ran.out)
+        if ran.code != 0 or not isinstance(answer, dict) or "errors" in answer:
+            raise SandboxError(_told(answer) or first_line(ran))
+        return answer
 
 
 @contextlib.contextmanager
@@ -133,6 +136,14 @@ def first_line(ran: Ran) -> str:
     lines: Sequence[str] = [line for line in ran.text.splitlines() if line.strip()]
     line = lines[0] if lines else f"it ended with exit code {ran.code}"
     return "".join(c if c.isprintable() else " " for c in line)[:500]
+
+
+def _told(answer: Any) -> str:
+    """The first error that OPA tells in JSON."""
+    try:
+        return str(answer["errors"][0]["message"])[:500]
+    except (KeyError, IndexError, TypeError):
+        return ""
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -55,6 +55,8 @@ class ReviewRequest(Frozen):
 class DraftWithFiles(PolicyDraft):
     """A draft with what it holds."""
 
+    model_config = ConfigDict(str_strip_whitespace=False)
+
     contents: Mapping[str, str]
     """Path -> text."""
 
