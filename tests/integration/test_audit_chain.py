@@ -559,8 +559,9 @@ def test_a_head_that_cannot_be_kept_stops_the_writing(store_url, store_key, tmp_
     (tmp_path / "file").unlink()
     with store.writing() as tx:
         tx.record(event(2))
+    end = end_of(store)
     store.close()
-    assert read_head(tmp_path / "file" / "audit.head") == end_of(store)
+    assert read_head(tmp_path / "file" / "audit.head") == end
 
 
 def test_a_file_that_is_no_head_is_not_overwritten(store_url, store_key, tmp_path):
