@@ -31,7 +31,7 @@ from placement.eligibility import PolicyEngine
 from placement.eligibility.binary import find_opa
 from placement.eligibility.bundle import bundle_of
 from placement.eligibility.schemas import MODELS, opa_schema
-from placement.errors import PolicyEngineError
+from placement.errors import Conflict, PolicyEngineError
 from placement.example import CATALOG, PARAMETERS, SITES
 from placement.reading import Reading, Request, read_inputs
 from placement.review.asking import DraftHost, obligations
@@ -78,14 +78,20 @@ def impact(city: City, caller: Caller, draft: PolicyDraft, files: PolicyFiles) -
 
     Raises
     ------
+    Conflict
+        When the draft does not answer every question.
     PolicyEngineError
-        When no policies are active, or the draft does not answer every question.
+        When no policies are active, or they do not answer.
     """
     active, reading, version = _now(city)
     before = evaluate(reading, city.engine(active.revision))
     with _asked(city.settings, files) as here:
         engine = PolicyEngine(DraftHost(here), draft.revision, _DEADLINE_S)
-        after = evaluate(reading, engine)
+        try:
+            after = evaluate(reading, engine)
+        except PolicyEngineError as error:
+            # It is the draft that fails, not the service.
+            raise Conflict("the draft does not answer every question; check it") from error
     found = _Changes(before, after)
     day = before.as_of
     return PolicyImpact(
