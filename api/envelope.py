@@ -106,7 +106,7 @@ class Envelope:
             "bytes": exchange.sent,
             "subject": getattr(caller, "subject", None),
         }
-        access_log.info("%s", json.dumps(line))
+        access_log.info("%s", json.dumps(line), extra={"access": line})
 
 
 class _Exchange:

@@ -176,9 +176,8 @@ class Operation:
         codes |= {
             "GET": {412},
             "POST": {404, 409, 412, 422},
-            "PUT": {409, 412, 428},
-            "PATCH": {409, 412, 428},
-            "DELETE": {409, 412, 428},
+            "PUT": {409, 412, 422, 428},
+            "DELETE": {409, 412, 422, 428},
         }.get(self.method, set())
         return sorted(codes)
 

@@ -16,6 +16,7 @@ from litestar import Litestar
 
 from api.app import create_app
 from api.listening import BoundedHttp
+from api.logs import log_json_lines
 from api.queue import job_engine
 from placement.errors import BadInput, Defect
 from placement.identity import LocalIssuer, require_loopback
@@ -60,6 +61,7 @@ def serve(
         When the address cannot be listened on, or a setting cannot be used.
     StoreError, PolicyEngineError
     """
+    log_json_lines()
     if local is not None:
         host = require_loopback(host)
     listening = _bound(host, port)
