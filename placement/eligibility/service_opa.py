@@ -201,11 +201,20 @@ def open_service_opa(settings: Settings, feed: Feed) -> ServiceOpa:
     return ServiceOpa(place, feed, settings.opa_deadline_s)
 
 
-def opa_configuration(feed: Feed, token_path: str, instance: str) -> dict[str, Any]:
-    """The configuration of an OPA that serves this API, managed or shared."""
+def opa_configuration(feed: Feed, token_path: str, instance: str | None) -> dict[str, Any]:
+    """The configuration of an OPA that serves this API, managed or shared.
+
+    Parameters
+    ----------
+    token_path
+        Where OPA finds its token for the API.
+    instance
+        How it is called in its reports; none: by the identifier that each start of OPA makes up,
+        which tells several apart that share a configuration.
+    """
     bearer = {"bearer": {"token_path": token_path}}
     return {
-        "labels": {"placement": instance},
+        "labels": {} if instance is None else {"placement": instance},
         "services": {
             "placement": {"url": feed.api_url, "credentials": bearer},
             "placement_opa": {"url": f"{feed.api_url}/v1/opa", "credentials": bearer},

@@ -35,7 +35,7 @@ def write_shared_opa(folder: Path, feed: Feed, token: str) -> tuple[Path, ...]:
         raise BadInput([Defect("", "PLACEMENT_OPA_TOKEN", "", message)])
     digest = hashlib.sha256(token.encode()).hexdigest()
     token_path = folder / "token"
-    configuration = opa_configuration(feed, str(token_path), "shared")
+    configuration = opa_configuration(feed, str(token_path), None)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from models import AuditAction, DraftReport, sha256_of
-from placement.errors import PolicyEngineError, PolicyRevisionMismatch
+from models import AuditAction, DraftReport, RevisionState, sha256_of
+from placement.errors import NotAuthenticated, PolicyEngineError, PolicyRevisionMismatch
+from placement.service.policies import note_status
 from placement.store.policies import OpaStatus, Policies
 from placement.store.tables import AuditRow
 from tests import builders
@@ -213,11 +216,13 @@ def test_what_no_program_should_look_at_is_refused_at_the_door(service_of_one, n
 
 def test_impact_and_usage_on_the_current_catalogue(service_of_one):
     uruguay = builders.site("montevideo", country="UY", certifications=certified())
-    keep(service_of_one.city, catalog(), builders.register(*sites(), uruguay))
+    # A country without adequate protection, before and after.
+    texas = builders.site("dallas", country="US", certifications=certified())
+    keep(service_of_one.city, catalog(), builders.register(*sites(), texas, uruguay))
     with service_of_one.client("anna", REVIEWER) as anna:
         draft = drafted(anna, stricter())
         impact = anna.get(f"{DRAFTS}/{draft}/impact").json()
-        assert impact["pairs"] == 5 * 4
+        assert impact["pairs"] == 5 * 5
         assert {shift["obligation"] for shift in impact["obligations"]} == {
             "residency.personal_data_in_safe_country"
         }
@@ -296,18 +301,72 @@ def _answers(engine):
 EMPTY = {"datasets": [], "sites": [], "duties": [], "as_of": "2000-01-01"}
 
 
-def test_all_opas_that_live_must_run_a_revision_before_it_is_active(store):
+TOKEN, RIGHTS = "t" * 40, "c" * 64
+
+
+def city_of(store):
+    opa = SimpleNamespace(feed=SimpleNamespace(token=TOKEN), authz_revision=RIGHTS)
+    return SimpleNamespace(store=store, opa=opa)
+
+
+def report(name, revision, rights=RIGHTS, **wrong):
+    held = {
+        "policies": {"active_revision": revision, **wrong},
+        "authz": {"active_revision": rights},
+    }
+    return json.dumps({"labels": {"id": name}, "bundles": held, "metrics": {}}).encode()
+
+
+@pytest.fixture
+def two_published(store):
     with store.writing() as tx:
         policies = Policies(tx)
         files = policies.keep_files(shipped())
         policies.publish(files, "a" * 64, "cato")
         policies.activate("opa")
         policies.publish(files, "b" * 64, "cato")
-        for name, held, age in (("one", "b", 1), ("two", "a", 5), ("gone", "a", 60)):
-            seen = tx.now - timedelta(seconds=age)
-            policies.opa_reported(OpaStatus(name, held * 64, "c" * 64, "", seen))
-    with store.reading() as tx:
-        alive = Policies(tx).opas_alive(timedelta(seconds=30))
-        assert {opa.instance for opa in alive} == {"one", "two"}
+    return store
+
+
+def test_every_opa_that_lives_must_run_a_revision_before_it_is_active(two_published):
+    city = city_of(two_published)
+    with two_published.noting() as tx:
+        long_ago = tx.now - timedelta(seconds=60)
+        Policies(tx).opa_reported(OpaStatus("gone", "a" * 64, RIGHTS, "", long_ago))
+    for told in (
+        report("two", "a" * 64),
+        report("one", "b" * 64),  # the other one does not yet
+        report("two", "b" * 64, rights="d" * 64),  # with the rights of other software
+        report("two", "b" * 64, code="bundle_error", message="does not compile"),
+    ):
+        assert note_status(city, told, TOKEN) is None
+    with two_published.reading() as tx:
         assert Policies(tx).active_revision() == "a" * 64
         assert Policies(tx).served_revisions() == {"a" * 64, "b" * 64}
+    active = note_status(city, report("two", "b" * 64), TOKEN)
+    assert active is not None
+    assert (active.number, active.state) == (2, RevisionState.ACTIVE)
+    assert note_status(city, report("two", "b" * 64), TOKEN) is None
+    with two_published.reading() as tx:
+        assert [r.state for r in Policies(tx).revisions()] == [
+            RevisionState.ACTIVE,
+            RevisionState.WITHDRAWN,
+        ]
+
+
+def test_a_revision_that_never_became_active_is_withdrawn_by_the_next(two_published):
+    with two_published.writing() as tx:
+        policies = Policies(tx)
+        policies.publish(policies.keep_files(shipped()), "a" * 64, "cato", rollback_of=1)
+    assert note_status(city_of(two_published), report("one", "b" * 64), TOKEN) is None
+    active = note_status(city_of(two_published), report("one", "a" * 64), TOKEN)
+    assert active is not None
+    assert active.number == 3
+    with two_published.reading() as tx:
+        states = [r.state.value for r in Policies(tx).revisions()]
+    assert states == ["active", "withdrawn", "withdrawn"]
+
+
+def test_nobody_else_reports(two_published):
+    with pytest.raises(NotAuthenticated):
+        note_status(city_of(two_published), report("one", "b" * 64), "x" * 40)

@@ -176,7 +176,7 @@ def test_a_bundle_signed_by_somebody_else_or_for_another_name_is_refused():
 
 def test_the_archive_of_equal_bundles_is_equal_but_for_the_signature():
     def without_signature(content):
-        found = {}
+        found: dict[str, bytes] = {}
         repacked(content, found.update)
         assert found.pop(".signatures.json")
         return found

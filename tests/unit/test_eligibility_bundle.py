@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import PolicyFiles, canonical_json
 from placement.eligibility import policy_digest
-from placement.eligibility.bundle import Bundle, read_bundle
+from placement.eligibility.bundle import (
+    Bundle,
+    bundle_of,
+    read_authz_bundle,
+    read_bundle,
+    read_policy_files,
+)
 from placement.errors import PolicyEngineError
 from tests.opa_fakes import write_policies
 
@@ -164,3 +171,57 @@ def test_a_manifest_must_say_what_the_policies_own_and_no_more(policies, manifes
         (policies / ".manifest").write_text(manifest)
     with pytest.raises(PolicyEngineError, match=reason):
         policy_digest(policies)
+
+
+# -- two bundles in one folder ----------------------------------------------------------------
+
+
+@pytest.fixture
+def with_rights(policies):
+    manifest = {"roots": ["placement", "authz", "authz_test"], "rego_version": 1}
+    (policies / ".manifest").write_text(json.dumps(manifest))
+    (policies / "authz").mkdir()
+    (policies / "authz" / "authz.rego").write_text("package authz\n")
+    (policies / "placement_test.rego").write_text("package placement_test\n")
+    return policies
+
+
+def test_authorisation_is_a_bundle_of_its_own(with_rights):
+    decisions, rights = read_bundle(with_rights), read_authz_bundle(with_rights)
+    assert set(rights.files) == {"authz/authz.rego"}
+    assert rights.roots == ("authz", "authz_test")
+    assert decisions.roots == ("placement",)
+    before = decisions.digest, rights.digest
+    (with_rights / "authz" / "authz.rego").write_text("package authz\n\nx := 1\n")
+    assert read_bundle(with_rights).digest == before[0]
+    assert read_authz_bundle(with_rights).digest != before[1]
+
+
+def test_authorisation_does_not_change_the_digest_that_policies_had_without(policies):
+    before = policy_digest(policies)
+    manifest = {"roots": ["placement", "authz"], "rego_version": 1}
+    (policies / ".manifest").write_text(json.dumps(manifest))
+    (policies / "authz").mkdir()
+    (policies / "authz" / "authz.rego").write_text("package authz\n")
+    assert policy_digest(policies) == before
+
+
+def test_a_folder_without_authorisation_has_no_such_bundle(policies):
+    with pytest.raises(PolicyEngineError, match="roots"):
+        read_authz_bundle(policies)
+
+
+def test_files_to_review_are_tests_too_and_no_authorisation(with_rights):
+    files = read_policy_files(with_rights)
+    names = {".manifest", "data.json", "deeper/more.rego", "placement.rego", "placement_test.rego"}
+    assert set(files.files) == names
+    assert bundle_of(files).digest == policy_digest(with_rights)
+    kept = PolicyFiles.model_validate_json(canonical_json(files))
+    assert kept == files
+    assert kept.files["placement.rego"] == (with_rights / "placement.rego").read_text()
+
+
+def test_files_that_own_authorisation_are_no_bundle():
+    files = {".manifest": '{"roots": ["authz"]}', "x.rego": "package authz"}
+    with pytest.raises(PolicyEngineError, match="authz"):
+        bundle_of(PolicyFiles(files=files))
