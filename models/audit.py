@@ -97,11 +97,13 @@ class AuditReport(Frozen):
     heads: int
     head: SignedHead | None
     defects: tuple[AuditDefect, ...]
+    catalog_defects: tuple[str, ...] = ()
+    """Where records of the catalogue are not what was written, at most the first thousand."""
 
     @property
     def holds(self) -> bool:
         """Nothing was edited, deleted, swapped or cut off."""
-        return not self.defects
+        return not self.defects and not self.catalog_defects
 
 
 class AuditVerification(Frozen):

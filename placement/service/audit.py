@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from models import (
@@ -21,8 +22,10 @@ from placement.store import Store
 from placement.store.audit_head import read_head
 from placement.store.audit_log import AuditFilter, AuditLog
 from placement.store.audit_verify import verify_chain
+from placement.store.catalog_versions import catalog_defects
 
 _BATCH = 1000
+_CATALOG_DEFECTS = 1000
 
 
 def list_records(
@@ -50,7 +53,7 @@ def last_head(city: City) -> SignedHead:
 
 
 def verify_log(store: Store, settings: Settings, head_file: Path | None = None) -> AuditReport:
-    """Check the whole log, also against the heads kept outside the database.
+    """Check the whole log, also against the heads kept outside the database, and the catalogue.
 
     Parameters
     ----------
@@ -78,7 +81,9 @@ def verify_log(store: Store, settings: Settings, head_file: Path | None = None) 
         if outside[-1] is None:
             raise NotFound(f"{head_file}: there is no such file")
     with store.reading() as tx:
-        return verify_chain(tx, keys, [head for head in outside if head is not None])
+        report = verify_chain(tx, keys, [head for head in outside if head is not None])
+        found = tuple(islice(catalog_defects(tx), _CATALOG_DEFECTS))
+    return report.model_copy(update={"catalog_defects": found})
 
 
 def export_log(city: City, caller: Caller, after: int = 0) -> Iterator[bytes]:

@@ -128,17 +128,17 @@ def decide_on(
     _require_gap(solution, read.parameters)
     progress(Step("certify", "checking the plan again, without the solver"))
     claims = claims_of(solution, table, read.facts.effective)
-    certified = certify(
-        read.catalog,
-        read.register,
-        read.parameters,
-        claims,
-        engine.ask,
-        engine.ask_segregated,
-    )
+    certified = _certified(read, claims, engine)
     _unless_cancelled(cancel)
-    _require_certificate(certified.certificate)
     return Decided(plan=_plan(read, solution, claims, certified))
+
+
+def _certified(read: Reading, claims: Claims, engine: PolicyEngine) -> Certified:
+    certified = certify(
+        read.catalog, read.register, read.parameters, claims, engine.ask, engine.ask_segregated
+    )
+    _require_certificate(certified.certificate)
+    return certified
 
 
 def _unless_cancelled(cancel: threading.Event | None) -> None:

@@ -14,14 +14,16 @@ from sqlalchemy import text
 
 from api.app import assemble
 from api.routes.audit import routes
-from models import AuditAction, AuditEvent, RowFilter, SignedHead, canonical_json
+from models import AuditAction, AuditEvent, RecordKind, RowFilter, SignedHead, canonical_json
 from placement.keys import audit_public_keys
 from placement.service.audit import export_log, verify_log
 from placement.settings import Settings
 from placement.store import open_store
 from placement.store.audit import head_message
 from placement.store.audit_log import AuditLog
+from placement.store.catalog import CatalogRecords
 from placement.store.recorder import Recorder
+from tests import builders
 
 
 @pytest.fixture
@@ -208,3 +210,20 @@ def test_verification_remembers_by_itself(city, store_url, tmp_path):
     assert head is not None
     assert set(audit_public_keys(city.settings.keys / "audit.pem")) == {head.key_id}
     reader.close()
+
+
+def test_verification_looks_at_the_catalogue_too(city):
+    with city.store.writing() as tx:
+        trees = builders.dataset("trees")
+        CatalogRecords(tx).apply({(RecordKind.DATASET, trees.id): trees}, "issuer office")
+    assert verify_log(city.store, city.settings).holds
+    with city.store.engine.begin() as connection:
+        if city.store.is_sqlite:
+            connection.execute(text("DROP TRIGGER guard_records_update"))
+        else:
+            connection.execute(text("ALTER TABLE records DISABLE TRIGGER ALL"))
+        connection.execute(text("UPDATE records SET department = 'Elsewhere'"))
+    report = verify_log(city.store, city.settings)
+    assert not report.holds
+    assert report.defects == ()
+    assert report.catalog_defects == ("the dataset trees is listed as something that it is not",)
