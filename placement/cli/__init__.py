@@ -4,7 +4,8 @@ Nothing heavy is imported before a command runs, so that help and typing errors 
 
 Exit codes: 0 answered; 1 no plan (a dataset has no eligible site, or the constraints cannot all
 hold), or a verification that found a fault; 2 bad input; 3 policy engine; 4 solver; 5 the answer
-could not be stored; 70 internal error; 130 interrupted; 143 terminated.
+could not be stored; 6 who asks is not known, or not allowed to; 7 the request cannot be met as it
+was put; 8 the service cannot be reached; 70 internal error; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations

@@ -39,6 +39,10 @@ class ImportKind(StrEnum):
     AMSTERDAM_SCHEMA = "amsterdam-schema"
     DCAT_AP = "dcat-ap"
     EU_CLOUD_PRICES = "eu-cloud-prices"
+    CATALOG = "catalog"
+    """A native catalogue, for a service."""
+    SITES = "sites"
+    """Native sites, for a service."""
 
 
 class Document(StrEnum):
@@ -70,13 +74,13 @@ PlanFile = Annotated[
     Path, typer.Argument(metavar="PLAN", help="Plan file, as `decide --out` wrote it.")
 ]
 CatalogPath = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--catalog", metavar="PATH", rich_help_panel=INPUT, help="The datasets: a file or folder."
     ),
 ]
 SitesPath = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--sites", metavar="PATH", rich_help_panel=INPUT, help="The sites: a file or folder."
     ),

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from placement.cli.text import shown
-from placement.errors import BadInput, Defect, PlacementError
+from placement.errors import BadInput, Defect, PlacementError, StaleProposal
 
 USAGE = 2
 INTERNAL = 70
@@ -32,6 +32,8 @@ class Trouble:
     exit_code: int
     detail: str
     defects: tuple[Defect, ...] = ()
+    changes: tuple[str, ...] = ()
+    """What a proposal was decided on and is not any more."""
 
 
 class UnexpectedOSError(Exception):
@@ -90,6 +92,8 @@ def run(command: Callable[[], object], *, as_json: bool) -> int:
         trouble = Trouble("usage", USAGE, _usage(error))
     except BadInput as error:
         trouble = Trouble(error.code, error.exit_code, "the input is wrong", error.defects)
+    except StaleProposal as error:
+        trouble = Trouble(error.code, error.exit_code, str(error), changes=_changes(error))
     except PlacementError as error:
         trouble = Trouble(error.code, error.exit_code, str(error))
     except Exception as error:  # noqa: BLE001  the last resort: one line, never a bare traceback
@@ -119,9 +123,23 @@ def discard_standard_output() -> None:
 
 def _usage(error: typer.TyperException) -> str:
     ctx = getattr(error, "ctx", None)
-    hint = f" (see: {ctx.command_path} --help)" if ctx is not None else ""
+    hint = f" (see: {ctx.command_path if ctx is not None else 'placement'} --help)"
     message = error.format_message().strip() or "a command is expected"
     return f"{message}{hint}"
+
+
+def _as_plain(trouble: Trouble) -> dict[str, Any]:
+    plain = asdict(trouble)
+    if not trouble.changes:
+        del plain["changes"]
+    return plain
+
+
+def _changes(error: StaleProposal) -> tuple[str, ...]:
+    return tuple(
+        f"{change.what}: decided on {change.decided_on}, now {change.now}"
+        for change in error.changes
+    )
 
 
 def _internal(error: Exception) -> Trouble:
@@ -134,10 +152,10 @@ def _internal(error: Exception) -> Trouble:
 
 def _report(trouble: Trouble, *, as_json: bool) -> None:
     if as_json:
-        lines = [json.dumps(asdict(trouble), allow_nan=False)]
+        lines = [json.dumps(_as_plain(trouble), allow_nan=False)]
     elif trouble.defects:
         lines = [shown(defect) for defect in trouble.defects]
     else:
-        lines = [shown(line) for line in trouble.detail.splitlines()]
+        lines = [shown(line) for line in (*trouble.detail.splitlines(), *trouble.changes)]
     with contextlib.suppress(OSError, ValueError):  # nobody listens any more
         print("\n".join(lines), file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,3 +98,30 @@ def file_bytes(model: Frozen) -> bytes:
         staged(model, Path(folder) / "answer.json") as content,
     ):
         return content
+
+
+def new_folder(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files to a folder that is not there yet; whole or not at all.
+
+    Raises
+    ------
+    typer.BadParameter
+        When something is there already.
+    StoreError
+        When a file cannot be written, or its path leads out of the folder.
+    """
+    if folder.exists():
+        raise typer.BadParameter(f"{folder} is there already", param_hint="--out")
+    target = folder.resolve()
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".placement-") as draft:
+            root = Path(draft).resolve() / target.name
+            for name, text in files.items():
+                path = (root / name).resolve()
+                if not path.is_relative_to(root):
+                    raise StoreError(f"{name}: a path that leads out of the folder")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="")
+            root.replace(target)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be written: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from placement.cli.output import emit
 from placement.cli.progress import note
+from placement.cli.remote import SERVER, Server
 
 if TYPE_CHECKING:
     from placement.settings import Settings
@@ -134,13 +136,12 @@ def token(
 
 
 def health(
-    server: Annotated[
-        str, typer.Option("--server", metavar="URL", help="The service to ask.")
-    ] = "http://127.0.0.1:8000",
+    server: Server = None,
 ) -> int:
-    """Ask a service whether it is ready. Exit 1: it is not."""
+    """Ask a service, by default the one on this machine, whether it is ready. Exit 1: it is not."""
     import httpx
 
+    server = server or os.environ.get(SERVER) or "http://127.0.0.1:8000"
     try:
         with httpx.Client(trust_env=False, timeout=2.0) as client:
             answer = client.get(f"{server.rstrip('/')}/ready")

@@ -313,12 +313,7 @@ class Client:
         self, job: str, report: Callable[[Job], None] = lambda _: None
     ) -> ReplayReport:
         """What deciding again came to, once its job has ended."""
-        said = dict(self.result(job, report))
-        concluded = {name: said.pop(name, None) for name in ("reproduced", "exact")}
-        found = read_plain(ReplayReport, said)
-        if concluded != {"reproduced": found.reproduced, "exact": found.exact}:
-            raise unexpected("a conclusion that follows from the differences")
-        return found
+        return replay_report_of(self.result(job, report))
 
     # -- the record -------------------------------------------------------------------------
 
@@ -365,3 +360,13 @@ class Client:
         body = canonical_json({"reason": reason})
         answer = self.connection.send("POST", f"{path}/{step}", body=body, if_match=seen)
         return read(DecisionRecord, answer)
+
+
+def replay_report_of(result: dict[str, Any]) -> ReplayReport:
+    """The report in the result of a job that replayed a decision. Raises ServiceError."""
+    said = dict(result)
+    concluded = {name: said.pop(name, None) for name in ("reproduced", "exact")}
+    found = read_plain(ReplayReport, said)
+    if concluded != {"reproduced": found.reproduced, "exact": found.exact}:
+        raise unexpected("a conclusion that follows from the differences")
+    return found
