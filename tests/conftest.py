@@ -12,6 +12,7 @@ from tests.store_cases import (  # noqa: F401  fixtures: tests name them as argu
     empty_url,
     make_store,
     postgres_server,
+    postgres_url,
     sqlite_template,
     store,
     store_key,

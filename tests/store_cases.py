@@ -46,6 +46,12 @@ def empty_url(request, tmp_path) -> Iterator[str]:
         yield from _database(request.getfixturevalue("postgres_server"), "template0")
 
 
+@pytest.fixture
+def postgres_url(postgres_server) -> Iterator[str]:
+    """URL of a PostgreSQL database without any table."""
+    yield from _database(postgres_server, "template0")
+
+
 @pytest.fixture(params=DATABASES)
 def store_url(request, tmp_path) -> Iterator[str]:
     """URL of a fresh, migrated database."""
