@@ -86,8 +86,8 @@ def impact(city: City, caller: Caller, draft: PolicyDraft, files: PolicyFiles) -
     active, reading, version = _now(city)
     before = evaluate(reading, city.engine(active.revision))
     with _asked(city.settings, files) as here:
-        engine = PolicyEngine(DraftHost(here), draft.revision, _DEADLINE_S)
         try:
+            engine = PolicyEngine(DraftHost(here), draft.revision, _DEADLINE_S)
             after = evaluate(reading, engine)
         except PolicyEngineError as error:
             # It is the draft that fails, not the service.
