@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from models.base import Flag, Frozen
+from models.base import Day, Flag, Frozen, Identifier
 from models.plan import Sha256
 from models.principal import Subject
 
@@ -123,3 +123,59 @@ class RuleUse(Frozen):
     violations: int
     """(dataset, site) pairs that fail it."""
     never_fires: Flag
+
+
+class PolicyUsage(Frozen):
+    """Which obligations of the active policies bite on the current catalogue."""
+
+    revision: Sha256
+    catalog_version: int
+    as_of: Day
+    pairs: int
+    """(dataset, site) pairs that were judged."""
+    rules: tuple[RuleUse, ...]
+    """By obligation."""
+
+
+class VerdictChange(Frozen):
+    """A (dataset, site) pair that a draft judges otherwise."""
+
+    dataset: Identifier
+    site: Identifier
+    eligible_before: Flag
+    eligible_after: Flag
+    gained: tuple[str, ...]
+    """Obligations that it fails only under the draft."""
+    lost: tuple[str, ...]
+    """Obligations that it fails only under the active policies."""
+
+
+class ObligationShift(Frozen):
+    """How many pairs begin or cease to fail an obligation."""
+
+    obligation: str
+    gained: int
+    lost: int
+
+
+class PolicyImpact(Frozen):
+    """What a draft would change on the current catalogue."""
+
+    draft: str
+    version: int
+    revision_before: Sha256
+    revision_after: Sha256
+    catalog_version: int
+    as_of: Day
+    pairs: int
+    becomes_ineligible: int
+    becomes_eligible: int
+    fails_otherwise: int
+    """Pairs whose violations change, but not whether they are eligible."""
+    unplaceable_before: tuple[Identifier, ...]
+    """Datasets without a single eligible site; at most the first hundred."""
+    unplaceable_after: tuple[Identifier, ...]
+    obligations: tuple[ObligationShift, ...]
+    examples: tuple[VerdictChange, ...]
+    """The first pairs that change eligibility, then others; none for callers who may not see all
+    records."""
