@@ -30,8 +30,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from models import Stale
+if TYPE_CHECKING:  # a command line that only shows its help should not wait for our models
+    from models import Stale
 
 
 class PlacementError(Exception):
