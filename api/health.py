@@ -17,6 +17,8 @@ from placement.service.readiness import Readiness, readiness
 
 KEPT_S = 0.5
 """Seconds that an answer is repeated: nobody loads the database by asking whether it lives."""
+KEPT_UNREADY_S = 0.05
+"""The same, while something is missing: whoever waits hears soon that it is there."""
 
 
 class Health(Frozen):
@@ -58,7 +60,8 @@ class Probe:
     async def look(self, city: City) -> Readiness:
         """What is ready, at most KEPT_S seconds old."""
         async with self._lock:
-            if self._last is None or time.monotonic() - self._at > KEPT_S:
+            kept = KEPT_S if self._last is not None and self._last.ready else KEPT_UNREADY_S
+            if self._last is None or time.monotonic() - self._at > kept:
                 self._last = await in_reader(readiness, city)
                 self._at = time.monotonic()
             return self._last

@@ -1,7 +1,7 @@
 """`placement serve`: the API, and by default its OPA and its worker, in one process.
 
 The socket is bound before anything else starts: OPA is told where the API will answer, and a port
-that is taken is found at once.
+that is taken is found at once. What takes long to import is imported while OPA starts.
 """
 
 from __future__ import annotations
@@ -9,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import uvicorn
-import uvloop
-from litestar import Litestar
-
-from api.app import create_app
-from api.listening import BoundedHttp
 from api.logs import log_json_lines
-from api.queue import job_engine
 from placement.errors import BadInput, Defect
 from placement.identity import LocalIssuer, require_loopback
 from placement.service.city import City
-from placement.service.handlers import HANDLERS
 from placement.service.opening import open_city
 from placement.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 30
@@ -69,20 +65,34 @@ def serve(
         url = _url(listening)
         with open_city(settings, settings.public_url or url, local) as city:
             started(url)
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serving(city, listening, works=works))
+            _run(city, listening, works=works)
+
+
+def _run(city: City, listening: socket.socket, *, works: bool) -> None:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serving(city, listening, works=works))
 
 
 async def _serving(city: City, listening: socket.socket, *, works: bool) -> None:
-    server = uvicorn.Server(_config(create_app(city)))
+    from api.queue import job_engine
+    from placement.service.handlers import HANDLERS
+
+    server = _server(city)
     async with job_engine(city, HANDLERS, works=works):
         await server.serve(sockets=[listening])
         await city.permissions.hang_up()
 
 
-def _config(app: Litestar) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
+def _server(city: City) -> uvicorn.Server:
+    import uvicorn
+
+    from api.app import create_app
+    from api.listening import BoundedHttp
+
+    config = uvicorn.Config(
+        create_app(city),
         http=BoundedHttp,
         ws="none",
         lifespan="on",
@@ -94,6 +104,7 @@ def _config(app: Litestar) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
+    return uvicorn.Server(config)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,6 +1,6 @@
 """Opening a city: everything a process of the service works with, in the order it needs it.
 
-    keys -> database (migrated) -> first policies published -> OPA -> who and what they may
+    OPA -> keys -> database (migrated) -> first policies published -> who and what they may
 
 OPA pulls its policies from the API, so that it can answer only after the API does: `/ready` tells.
 """
@@ -48,14 +48,15 @@ def open_city(settings: Settings, api_url: str, local: LocalIssuer | None = None
         When OPA is missing or does not start, or the shipped policies cannot be read.
     """
     with ExitStack() as undo:
+        # OPA first: it makes itself ready while we do.
+        opa = open_service_opa(settings, open_feed(settings, api_url))
+        undo.callback(opa.close)
         key = settings_key(settings)
         store = open_city_store(settings, key)
         undo.callback(store.close)
         recorder = Recorder(store)
         undo.callback(recorder.close)
         tokens = open_tokens(settings, local)
-        opa = open_service_opa(settings, open_feed(settings, api_url))
-        undo.callback(opa.close)
         permissions = Permissions(opa.asking, opa.authz_revision)
         undo.callback(permissions.close)
         yield City(
