@@ -33,6 +33,8 @@ _START_SECONDS = 30.0
 _POLL_SECONDS = 0.01
 _OUTPUT_CHARACTERS = 1500
 
+# OPA begins only when the guard stands: were we killed between the two, nobody would end OPA.
+_GATE = 'read -r _ && exec /usr/bin/env -i "$@" </dev/null'
 _GUARD = 'read -r _; kill -9 "$1" 2>/dev/null; rm -rf -- "$2"'
 
 _AUTHZ_POLICY = b"""package system.authz
@@ -85,6 +87,7 @@ class OpaChild:
                 undo.callback(_kill, self._child)
                 self._guard = _start_guard(self._child.pid, folder)
                 undo.callback(_kill, self._guard)
+                _open_gate(self._child)
             except OSError as error:
                 raise PolicyEngineError(f"OPA cannot be started: {error}") from error
             port = self._listening_port()
@@ -176,14 +179,22 @@ def _start_opa(
         *more,
     ]
     return subprocess.Popen(
-        arguments,
+        ["/bin/sh", "-c", _GATE, "placement-opa-gate", *arguments],
         cwd=folder,
         env={},  # `opa.runtime().env` and proxies
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=output,  # bundle errors go there
         stderr=output,
         start_new_session=True,  # Ctrl-C is ours to handle
     )
+
+
+def _open_gate(child: subprocess.Popen[bytes]) -> None:
+    """Let OPA begin, under the process id that the guard knows."""
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended already, and is found so
+        child.stdin.write(b"\n")
+        child.stdin.close()
 
 
 def _start_guard(pid: int, folder: Path) -> subprocess.Popen[bytes]:
