@@ -170,7 +170,7 @@ class Operation:
         if not self.public:
             codes |= {401, 403, 503}
         if self.path_parameters:
-            codes.add(404)
+            codes |= {404, 409}  # a thing may be in a state that has no such answer yet
         if self.body is not None:
             codes |= {404, 408, 413, 415, 422}
         codes |= {
