@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,6 +41,7 @@ from placement.cli.remote import (
 
 if TYPE_CHECKING:
     from models import Decision
+    from placement.service import Request
 
 ANSWERED = 0
 NO_PLAN = 1
@@ -74,36 +76,19 @@ def decide(
     """
     if out:
         check_target(out, inputs=(catalog, sites, parameters))
-    url = chosen_server(
-        server,
-        catalog=catalog,
-        sites=sites,
-        policies=policies,
-        current=current,
-        format_catalog=format_catalog is not CatalogFormat.NATIVE,
-        format_sites=format_sites is not SitesFormat.NATIVE,
-    )
+    files = _Files(catalog, sites, format_catalog, format_sites)
+    url = chosen_server(server, **files.given, policies=policies, current=current)
     if url is not None:
         answer = _decided_there(url, title, parameters, gap, time_limit, quiet=quiet)
         return show_answer(answer, out, format, quiet=quiet)
-    catalog, sites = require_files(catalog, sites)
     if title:
         raise typer.BadParameter("titles are for decisions of a service", param_hint="--title")
+    limits = {"time_limit_s": time_limit, "gap": gap}
+    request = files.request(parameters=parameters, policies=policies, current=current, **limits)
 
     from placement import service
     from placement.settings import read_settings
 
-    request = service.Request(
-        catalog=catalog,
-        sites=sites,
-        catalog_format=format_catalog.value,
-        sites_format=format_sites.value,
-        parameters=parameters,
-        policies=policies,
-        current=current,
-        time_limit_s=time_limit,
-        gap=gap,
-    )
     with reporting(quiet=quiet) as progress:
         answer = service.decide(request, read_settings(), progress)
     return show_answer(answer, out, format, quiet=quiet)
@@ -126,31 +111,17 @@ def check(
     """
     from placement.cli.views import eligibility
 
-    url = chosen_server(
-        server,
-        catalog=catalog,
-        sites=sites,
-        parameters=parameters,
-        policies=policies,
-        format_catalog=format_catalog is not CatalogFormat.NATIVE,
-        format_sites=format_sites is not SitesFormat.NATIVE,
-    )
+    files = _Files(catalog, sites, format_catalog, format_sites)
+    url = chosen_server(server, **files.given, parameters=parameters, policies=policies)
     if url is not None:
         with connected(url) as client:
             report = client.eligibility()
     else:
+        request = files.request(parameters=parameters, policies=policies)
+
         from placement import service
         from placement.settings import read_settings
 
-        catalog, sites = require_files(catalog, sites)
-        request = service.Request(
-            catalog=catalog,
-            sites=sites,
-            catalog_format=format_catalog.value,
-            sites_format=format_sites.value,
-            parameters=parameters,
-            policies=policies,
-        )
         with reporting(quiet=quiet) as progress:
             report = service.check(request, read_settings(), progress)
     emit(eligibility.render(report, format))
@@ -178,16 +149,9 @@ def verify(
     """
     from placement.cli.views import certificate
 
-    url = chosen_server(
-        server,
-        catalog=catalog,
-        sites=sites,
-        parameters=parameters,
-        policies=policies,
-        current=current,
-        format_catalog=format_catalog is not CatalogFormat.NATIVE,
-        format_sites=format_sites is not SitesFormat.NATIVE,
-    )
+    files = _Files(catalog, sites, format_catalog, format_sites)
+    own = {"parameters": parameters, "policies": policies, "current": current}
+    url = chosen_server(server, **files.given, **own)
     from placement import service
 
     if url is not None:
@@ -196,18 +160,10 @@ def verify(
         with connected(url) as client:
             proof = client.verify(canonical_json(service.read_plan(plan)))
     else:
+        request = files.request(**own)
+
         from placement.settings import read_settings
 
-        catalog, sites = require_files(catalog, sites)
-        request = service.Request(
-            catalog=catalog,
-            sites=sites,
-            catalog_format=format_catalog.value,
-            sites_format=format_sites.value,
-            parameters=parameters,
-            policies=policies,
-            current=current,
-        )
         with reporting(quiet=quiet) as progress:
             proof = service.verify(plan, request, read_settings(), progress)
     emit(certificate.render(proof, format))
@@ -255,6 +211,40 @@ def explain(
             answer = service.explain(service.read_plan(Path(plan[0])), dataset, site, progress)
     emit(explanation.render(answer, format))
     return ANSWERED
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The city's files, where they are given."""
+
+    catalog: Path | None
+    sites: Path | None
+    format_catalog: CatalogFormat
+    format_sites: SitesFormat
+
+    @property
+    def given(self) -> dict[str, bool]:
+        """Which options of these were used."""
+        return {
+            "catalog": self.catalog is not None,
+            "sites": self.sites is not None,
+            "format_catalog": self.format_catalog is not CatalogFormat.NATIVE,
+            "format_sites": self.format_sites is not SitesFormat.NATIVE,
+        }
+
+    def request(self, **more: Any) -> Request:
+        """What the use cases are asked. Raises typer.BadParameter where a file is missing."""
+        catalog, sites = require_files(self.catalog, self.sites)
+
+        from placement import service
+
+        return service.Request(
+            catalog=catalog,
+            sites=sites,
+            catalog_format=self.format_catalog.value,
+            sites_format=self.format_sites.value,
+            **more,
+        )
 
 
 def _decided_there(

@@ -13,7 +13,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # Typer itself imports pydantic to read arguments; what costs time is building our models.
-HEAVY = ("models", "networkx", "pulp", "highspy", "numpy", "rdflib", "requests", "opa_client")
+HEAVY = (
+    "models",
+    "networkx",
+    "pulp",
+    "highspy",
+    "numpy",
+    "rdflib",
+    "requests",
+    "opa_client",
+    "httpx",
+    "sqlalchemy",
+    "litestar",
+    "uvicorn",
+    "cryptography",
+)
 PLACEMENT = (sys.executable, "-m", "placement.cli")
 
 
@@ -33,7 +47,18 @@ def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["decide", "--help"], ["--version"], ["nope"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["decide", "--help"],
+        ["audit", "verify", "--help"],
+        ["policies", "--help"],
+        ["--version"],
+        ["nope"],
+        ["decisions", "show"],
+    ],
+)
 def test_help_and_usage_errors_import_nothing_heavy(arguments: Sequence[str]):
     program = f"""
 import sys

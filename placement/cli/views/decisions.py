@@ -36,7 +36,7 @@ EVENT_FIELDS = (
     Field("actor", lambda e: e.actor),
     Field("reason", lambda e: e.reason),
 )
-PLACEMENT_FIELDS = (
+PLACED_FIELDS = (
     Field("dataset", lambda p: p.dataset),
     Field("title", lambda p: p.title),
     Field("department", lambda p: p.department),
@@ -58,7 +58,7 @@ def render_records(records: Iterable[DecisionRecord], form: Format) -> bytes:
 def render_placements(placements: Iterable[ApprovedPlacement], form: Format) -> bytes:
     """Approved placements below each other."""
     return render_list(
-        placements, PLACEMENT_FIELDS, form, "No approved plan that you may see places any."
+        placements, PLACED_FIELDS, form, "No approved plan that you may see places any."
     )
 
 
@@ -68,7 +68,7 @@ def render_placement(placed: ApprovedPlacement, form: Format) -> bytes:
         return as_json(placed) if form is Format.JSON else render_placements([placed], form)
     page = Page()
     page.say(f"{placed.dataset} rests at {listed(h.site for h in placed.sites)}", style="bold")
-    say_facts(page, [(field.name, field.of(placed)) for field in PLACEMENT_FIELDS[1:]])
+    say_facts(page, [(field.name, field.of(placed)) for field in PLACED_FIELDS[1:]])
     for hosted in placed.sites:
         if hosted.host_obligations:
             page.heading(f"What {hosted.operator} must do at {hosted.site}")
