@@ -1,7 +1,8 @@
 """Golden cases: a small city in YAML, and the answer it must get from the real parts.
 
 A case names only what differs from the valid defaults of tests/builders.py, so that what stands
-in it is what the answer turns on. Policies, OPA, solver and certificate are the shipped ones.
+in it is what the answer turns on. Policies, OPA, solver and certificate are the shipped ones. Each
+case is decided twice: on files, and on a city's records, where the audit log must say the same.
 """
 
 from __future__ import annotations
@@ -14,19 +15,29 @@ import yaml
 from pydantic import Field
 
 from models import (
+    AuditAction,
+    Catalog,
     Decided,
     Decision,
+    DecisionState,
     Frozen,
     Infeasible,
     NoEligibleSite,
     Parameters,
     Plan,
+    SiteRegister,
     Violation,
+    sha256_of,
 )
 from placement import service
 from placement.catalog import write_json
+from placement.service.plans import answer_of
 from placement.settings import read_settings, shipped_policies
+from placement.store.audit_log import AuditFilter, AuditLog
 from tests import builders
+from tests.decision_cases import city, keep, make_city, propose, shipped_engine
+
+__all__ = ["city", "make_city", "shipped_engine"]  # fixtures
 
 FILES = sorted((Path(__file__).parent / "cases").glob("*.yaml"))
 
@@ -79,8 +90,7 @@ def read_case(file: Path) -> Case:
     return Case.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
 
 
-def decide(case: Case, folder: Path) -> Decision:
-    """The service's answer on the case's native files."""
+def inputs(case: Case) -> tuple[Catalog, SiteRegister, Parameters]:
     catalog = builders.catalog(
         *(builders.dataset(changes["id"], **changes) for changes in case.datasets),
         roles=tuple(builders.role(changes["id"], **changes) for changes in case.roles),
@@ -91,7 +101,12 @@ def decide(case: Case, folder: Path) -> Decision:
         *(builders.site(changes["id"], **changes) for changes in case.sites),
         operators=tuple(builders.operator(changes["id"], **changes) for changes in case.operators),
     )
-    parameters = Parameters(**({"as_of": builders.AS_OF} | case.parameters))
+    return catalog, register, Parameters(**({"as_of": builders.AS_OF} | case.parameters))
+
+
+def decide(case: Case, folder: Path) -> Decision:
+    """The answer on the case's native files."""
+    catalog, register, parameters = inputs(case)
     request = service.Request(
         catalog=folder / "catalog.json",
         sites=folder / "sites.json",
@@ -111,6 +126,31 @@ def test_golden(file: Path, tmp_path: Path) -> None:
     assert decision.answer == case.expected.answer, decision
     match decision, case.expected:
         case Decided(plan=plan), ExpectedPlan() as expected:
+            assert_plan(plan, expected)
+        case NoEligibleSite() as refusal, ExpectedRefusal() as expected:
+            assert reasons(refusal) == expected.datasets
+        case Infeasible() as infeasible, ExpectedCore() as expected:
+            assert_core(infeasible, expected, case)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_record_of_a_golden_case_says_what_was_decided(file, city) -> None:
+    case = read_case(file)
+    keep(city, *inputs(case))
+    decision = propose(city)
+    decided = case.expected.answer == "decided"
+    assert decision.outcome == case.expected.answer
+    assert decision.state is (DecisionState.PROPOSED if decided else DecisionState.UNRESOLVED)
+    with city.store.reading() as tx:
+        answer = answer_of(tx, decision.answer)
+        (record,) = AuditLog(tx).list(AuditFilter(action=AuditAction.DECISION_RECORDED), limit=2)
+    assert record.event.subject == f"decision/{decision.number}"
+    assert record.event.detail["outcome"] == case.expected.answer
+    assert record.event.detail["answer"] == sha256_of(answer)
+    assert record.event.detail["basis"]["policies"] == decision.basis.policies
+    match answer, case.expected:
+        case Decided(plan=plan), ExpectedPlan() as expected:
+            assert record.event.detail["plan"] == plan.digest
             assert_plan(plan, expected)
         case NoEligibleSite() as refusal, ExpectedRefusal() as expected:
             assert reasons(refusal) == expected.datasets
