@@ -26,7 +26,7 @@ help:
 	@echo "make types     mypy --strict"
 	@echo "make policies  the Rego: format, types, tests and their coverage, style"
 	@echo "make unit      pytest"
-	@echo "make bench     how long decisions take"
+	@echo "make bench     how long decisions take, and how fast the service answers"
 	@echo "make setup     only build the environment that the others use"
 	@echo "make lock      choose newer versions of all libraries and pin them"
 	@echo "make clean     remove what the above left in the tree, and cached environments"
@@ -42,6 +42,7 @@ lint types policies unit:
 
 bench:
 	@$(DEV) python -m tests.benchmarks
+	@$(DEV) python -m tests.benchmarks.serving
 
 setup:
 	@$(DEV) true

@@ -139,7 +139,12 @@ CHECKS = (
     ),
     Check("policies", "Rego test coverage (opa test --coverage)", rego_coverage),
     Check("policies", "Rego style (regal lint)", lambda: run("regal", "lint", "policies")),
-    Check("unit", "Python tests (pytest)", lambda: run("pytest")),
+    # Files side by side: what a file starts (OPA, PostgreSQL, servers) is started once.
+    Check(
+        "unit",
+        "Python tests (pytest)",
+        lambda: run("pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
+    ),
 )
 GROUPS = tuple(dict.fromkeys(check.group for check in CHECKS))
 
