@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from api.logs import log_json_lines
@@ -91,6 +92,17 @@ def _server(city: City) -> uvicorn.Server:
     from api.app import create_app
     from api.listening import BoundedHttp
 
+    class Server(uvicorn.Server):
+        """Ends quietly when it is told to.
+
+        uvicorn raises the signal once more when it is done. Inside `_serving` that would end the
+        event loop before running jobs are given back, and leave a process that never ends.
+        """
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            super().handle_exit(sig, frame)
+            self._captured_signals.clear()
+
     config = uvicorn.Config(
         create_app(city),
         http=BoundedHttp,
@@ -104,7 +116,7 @@ def _server(city: City) -> uvicorn.Server:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    return uvicorn.Server(config)
+    return Server(config)
 
 
 def _bound(host: str, port: int) -> socket.socket:
