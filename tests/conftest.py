@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.client_cases import (  # noqa: F401  fixtures: tests name them as arguments
+    live_proxy,
+    live_service,
+)
 from tests.store_cases import (  # noqa: F401  fixtures: tests name them as arguments
     empty_url,
     make_store,
