@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from models import Plan
+from models import Plan, Stale
 from placement import service
 from placement.cli.app import app
 from placement.errors import (
@@ -19,10 +22,15 @@ from placement.errors import (
     CertificateError,
     Defect,
     GapNotReached,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
     PlacementError,
     PolicyEngineError,
     PolicyRevisionMismatch,
+    ServiceError,
     SolverError,
+    StaleProposal,
     StoreError,
 )
 from tests import builders, cli_cases
@@ -49,7 +57,7 @@ def answers(monkeypatch):
 
 
 def run(*arguments: str, **environment: str | None) -> Result:
-    environment = {"COLUMNS": "100", **environment}
+    environment = {"COLUMNS": "100", "PLACEMENT_SERVER": None, **environment}
     return CliRunner(env=environment).invoke(app, [str(argument) for argument in arguments])
 
 
@@ -282,6 +290,11 @@ DEFECTS = (
         (GapNotReached("late"), 4),
         (CertificateError("capacity"), 4),
         (StoreError("disk full"), 5),
+        (NotAuthenticated("who?"), 6),
+        (NotAllowed("no"), 6),
+        (NotFound("nothing"), 7),
+        (StaleProposal("changed"), 7),
+        (ServiceError("away"), 8),
         (PlacementError("odd"), 70),
         (RuntimeError("odd"), 70),
         (OSError(5, "odd"), 70),
@@ -325,6 +338,15 @@ def test_errors_are_json_when_json_is_asked_for(answers):
     }
 
 
+def test_what_changed_under_a_proposal_is_named(answers):
+    changes = (Stale(what="policies", decided_on="aaa", now="bbb"),)
+    answers("decide", StaleProposal("decide again", changes))
+    told = ["decide again", "policies: decided on aaa, now bbb"]
+    assert run("decide", *CITY).stderr.splitlines() == told
+    problem = json.loads(run("decide", *CITY, "--format", "json").stderr)
+    assert problem["changes"] == told[1:]
+
+
 def test_an_internal_error_is_one_line_with_the_way_to_the_traceback(answers):
     answers("decide", RuntimeError("two\nlines"))
     stderr = run("decide", *CITY, PLACEMENT_DEBUG=None).stderr
@@ -354,6 +376,26 @@ def test_an_internal_error_is_one_line_with_the_way_to_the_traceback(answers):
         ("import", "shapefile", "source", "--out", "x.json"),
         ("import", "dcat-ap", "source"),
         ("schema", "decision"),
+        ("decide", *CITY, "--server", "http://127.0.0.1:1"),
+        ("decide", "--server", "http://127.0.0.1:1", "--policies", "rules"),
+        ("decide", *CITY, "--title", "plan"),
+        ("check", "--format-catalog", "dcat-ap", "--server", "http://127.0.0.1:1"),
+        ("verify", "plan.json", "--current", "old.json", "--server", "http://127.0.0.1:1"),
+        ("explain", "permits"),
+        ("explain", "plan.json", "permits", "--server", "http://127.0.0.1:1"),
+        ("explain", "plan.json", "permits", "trips"),
+        ("import", "dcat-ap", "source", "--out", "x.json", "--server", "http://127.0.0.1:1"),
+        ("import", "catalog", "c.json", "--out", "x.json"),
+        ("import", "dcat-ap", "source", "--out", "x.json", "--dry-run"),
+        ("placements",),
+        ("placements", "bag", "--site", "townhall"),
+        ("decisions", "approve"),
+        ("decisions", "approve", "0"),
+        ("what-if", "--require", "bag"),
+        ("audit", "verify", "--server", "http://127.0.0.1:1", "--head", "head.json"),
+        ("replay", "1", "--server", "http://127.0.0.1:1", "--data", "folder"),
+        ("policies", "review", "0" * 32),
+        ("keys", "create", "--label", "x"),
     ],
 )
 def test_usage_errors_are_exit_2_in_one_line(answers, arguments):
@@ -520,8 +562,15 @@ def test_version():
     assert result.stdout.startswith("placement 0.")
 
 
-@pytest.mark.parametrize("command", ["decide", "check", "verify", "explain", "import", "schema"])
+def leaves(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    """Every command, sub-commands too."""
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from leaves(below, *path, name)
+
+
+@pytest.mark.parametrize("command", list(leaves(get_command(app))))
 def test_every_command_explains_itself(command):
-    result = run(command, "--help")
+    result = run(*command, "--help")
     assert result.exit_code == 0
     assert "Usage: placement" in result.stdout.replace("root", "placement")
