@@ -1,7 +1,7 @@
 """Services that are killed and started again, and a client that keeps a journal of what it asked.
 
-The client repeats a request with the same Idempotency-Key until it is answered. Everybody who asks
-has a name of their own, so that the audit log tells which effect belongs to which request.
+It repeats a request with the same Idempotency-Key until it is answered. Whoever asks has a name of
+their own, so that the audit log tells which effect belongs to which request.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from typing import Any
 import httpx
 
 from models import CityRole, canonical_json
+from placement.errors import StoreError
 from placement.identity import LocalIssuer
 from placement.settings import read_settings
-from tests import decision_cases
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PATIENCE_S = 180.0
 PORTS = range(20_000, 32_000)
 """Below those that connections get: nobody takes a port while its server is dead."""
+NO_DATABASE = StoreError.exit_code
+"""How a process ends that finds no database when it starts; whoever watches it starts it again."""
 UNANSWERED = 500
 """From this status on a request is not answered; everything below is final."""
 
@@ -114,12 +116,12 @@ class Killable:
     folder: Path
     pid: int | None = None
     starts: int = 0
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def log(self) -> str:
-        """What all its lives have printed."""
-        path = self.folder / f"{self.name}.log"
-        return path.read_text() if path.exists() else ""
+        """The end of what all its lives have printed."""
+        return (self.folder / f"{self.name}.log").read_text()[-4000:]
 
     def start(self) -> None:
         """Begin another life."""
@@ -139,6 +141,21 @@ class Killable:
         pid, self.pid = self.pid, None
         status: int = self.nursery.order("end", pid=pid, signal=int(number))
         return status
+
+    def again(self) -> None:
+        """Kill it, and start it again at once."""
+        with self._turn:
+            assert self.end() in (-signal.SIGKILL, NO_DATABASE), self.log
+            self.start()
+
+    def tend(self) -> None:
+        """Start it again where it found no database when it started."""
+        with self._turn:
+            ended = self.nursery.order("look", pid=self.pid)
+            if ended is not None:
+                assert ended == NO_DATABASE, self.log
+                self.pid = None
+                self.start()
 
     def die_at(self, point: str, passage: int = 1) -> None:
         """Let the running process kill itself when it passes a point."""
@@ -234,6 +251,11 @@ class Answer:
     etag: str | None
     replayed: bool
 
+    @classmethod
+    def of(cls, said: httpx.Response) -> Answer:
+        replayed = said.headers.get("idempotent-replayed") == "true"
+        return cls(said.status_code, said.content, said.headers.get("etag"), replayed)
+
     @property
     def ok(self) -> bool:
         return self.status < 300
@@ -280,7 +302,7 @@ class Journal:
         """How many requests were answered."""
         self.refusals: list[int] = []
         """Statuses of all answers that were not final."""
-        self._town = town
+        self.town = town
         self._lock = threading.Lock()
         self._client = httpx.Client(timeout=30, trust_env=False)
 
@@ -299,7 +321,7 @@ class Journal:
         """Write a request down, send it until it is answered, and write the answer down."""
         with self._lock:
             name = f"{kind}-{len(self.entries)}"
-            headers = {"authorization": f"Bearer {self._town.token(name, role)}"}
+            headers = {"authorization": f"Bearer {self.town.token(name, role)}"}
             if keyed:
                 headers["idempotency-key"] = f"key-of-{name}"
             if if_match is not None:
@@ -317,22 +339,18 @@ class Journal:
 
     def repeat(self, entry: Entry, at: int = 0) -> Answer:
         """Send a request of the journal until it is answered."""
-        url = self._town.urls[at] + entry.path
+        url = self.town.urls[at] + entry.path
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             entry.tries += 1
             with contextlib.suppress(httpx.TransportError):
-                said = self._client.request(
-                    entry.method, url, headers=entry.headers, content=entry.body
-                )
+                request = (entry.method, url)
+                said = self._client.request(*request, headers=entry.headers, content=entry.body)
                 if said.status_code < UNANSWERED:
-                    replayed = said.headers.get("idempotent-replayed") == "true"
-                    return Answer(
-                        said.status_code, said.content, said.headers.get("etag"), replayed
-                    )
+                    return Answer.of(said)
                 self.refusals.append(said.status_code)
             time.sleep(0.05)
-        raise AssertionError(f"{entry.name} was not answered:\n{self._town.servers[at].log}")
+        raise AssertionError(f"{entry.name} was not answered:\n{self.town.servers[at].log}")
 
     def await_answers(self, count: int) -> None:
         """Wait until so many more requests are answered."""
@@ -341,59 +359,17 @@ class Journal:
 
     def read(self, path: str, at: int = 0) -> Any:
         """What an auditor reads, as soon as anybody answers."""
-        headers = {"authorization": f"Bearer {self._town.token('reader', CityRole.AUDITOR)}"}
+        return self.look(path, at).json()
+
+    def look(self, path: str, at: int = 0) -> Answer:
+        """The same with its version. Reading is not written down."""
+        headers = {"authorization": f"Bearer {self.town.token('reader', CityRole.AUDITOR)}"}
         answer = self.repeat(Entry("reader", "read", "GET", path, headers, None), at)
         assert answer.ok, answer
-        return answer.json()
+        return answer
 
     def close(self) -> None:
         self._client.close()
-
-
-# -- what they ask --------------------------------------------------------------------------------
-
-OFFICE = CityRole.DATA_MANAGEMENT_OFFICE
-BOARD = CityRole.GOVERNANCE_BOARD
-MACHINE = CityRole.PROVISIONER
-
-
-def bring_records(journal: Journal) -> None:
-    """The small city's records: two versions of the catalogue."""
-    given = {"catalog": decision_cases.catalog(), "sites": decision_cases.register()}
-    assert journal.ask("import", OFFICE, "POST", "/v1/catalogs", given).ok
-    seen = etag(journal, "/v1/parameters")
-    path = "/v1/parameters"
-    put = journal.ask("put", OFFICE, "PUT", path, decision_cases.PARAMETERS, if_match=seen)
-    assert put.ok, put
-
-
-def etag(journal: Journal, path: str) -> str:
-    """The version of what is there."""
-    headers = {"authorization": f"Bearer {journal._town.token('reader', CityRole.AUDITOR)}"}
-    answer = journal.repeat(Entry("reader", "read", "GET", path, headers, None))
-    assert answer.ok, answer
-    assert answer.etag, answer
-    return answer.etag
-
-
-def ended_job(journal: Journal, job: str) -> Any:
-    """A job once it has ended."""
-
-    def look() -> Any:
-        found = journal.read(f"/v1/jobs/{job}")
-        return found if found["state"] in ("done", "failed", "cancelled") else None
-
-    return until(look, f"job {job} ends")
-
-
-def propose(journal: Journal) -> int:
-    """A proposal that nobody has approved yet; its number."""
-    asked = journal.ask("decide", OFFICE, "POST", "/v1/decisions", {})
-    assert asked.status == 202, asked
-    job = ended_job(journal, asked.json()["id"])
-    assert job["state"] == "done", job
-    number: int = job["result"]["decision"]
-    return number
 
 
 @contextlib.contextmanager

@@ -7,51 +7,42 @@ the store (see `tests.crash_reckoning`).
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import psutil
-import psycopg
 import pytest
 
-from models import CityRole, PolicyFiles, SignedHead
-from placement.keys import audit_key
-from placement.store import Store
-from placement.store.policies import Policies
+from models import CityRole
 from tests import builders, postgres
-from tests.crash_cases import (
+from tests.crash_cases import Answer, Journal, Killable, Nursery, Town, nursery, until
+from tests.crash_load import (
     BOARD,
-    MACHINE,
+    KILLS,
+    LONGEST_WAIT_S,
     OFFICE,
-    Answer,
-    Journal,
-    Killable,
-    Nursery,
-    Town,
-    bring_records,
+    Load,
     ended_job,
-    nursery,
+    kill_a_backend,
+    kill_often,
+    one_server,
+    opa_of,
     propose,
-    until,
+    running,
+    second_policies,
+    step,
 )
 from tests.crash_points import POINTS
 from tests.crash_reckoning import reckon
-from tests.policy_cases import stricter
 
-KILLS = 25
-"""In each of four towns."""
-LONGEST_WAIT_S = 0.3
 SEEDS = (1, 2, 3)
+"""One town each; with the one on PostgreSQL, they are killed 100 times."""
 
 
 @pytest.fixture(scope="module")
@@ -60,148 +51,7 @@ def processes() -> Iterator[Nursery]:
         yield opened
 
 
-@contextlib.contextmanager
-def running(town: Town) -> Iterator[Journal]:
-    """All processes of a town with its first records, and a client's journal."""
-    journal = Journal(town)
-    try:
-        for process in town.processes:
-            process.start()
-        until(town.ready, "the town is ready")
-        bring_records(journal)
-        yield journal
-    finally:
-        town.end()
-        journal.close()
-
-
-def one_server(processes: Nursery, folder: Path) -> Town:
-    """A server with a worker of its own, on SQLite."""
-    town = Town(processes, folder, f"sqlite:///{folder / 'placement.sqlite3'}")
-    town.add_server(works=True)
-    return town
-
-
-def second_policies(town: Town) -> None:
-    """Publish other policies, so that there is something to roll back."""
-    from placement.eligibility.bundle import bundle_of
-
-    store = Store(town.database_url, audit_key(town.folder / "keys" / "audit.pem"))
-    files = PolicyFiles(files=stricter())
-    try:
-        with store.writing() as tx:
-            policies = Policies(tx)
-            digest = policies.keep_files(files)
-            policies.publish(digest, bundle_of(files).digest, "placement")
-    finally:
-        store.close()
-
-
 # -- at random points -----------------------------------------------------------------------------
-
-
-@dataclass
-class Load:
-    """Clients that work until they are told to stop, each in a thread."""
-
-    journal: Journal
-    seed: int
-    stop: threading.Event = field(default_factory=threading.Event)
-    calm: threading.Lock = field(default_factory=threading.Lock)
-    """Held while the catalogue must not change: a proposal would be stale."""
-    heads: list[SignedHead] = field(default_factory=list)
-
-    @contextlib.contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Work during the block; what goes wrong is raised at its end."""
-        clients = (self.change_records, self.ask_checks, self.decide)
-        with ThreadPoolExecutor(len(clients)) as pool:
-            working = [
-                pool.submit(self._work, client, random.Random(f"{self.seed} {number}"))
-                for number, client in enumerate(clients)
-            ]
-            try:
-                yield
-            finally:
-                self.stop.set()
-                for client in working:
-                    client.result()
-
-    def _work(self, client: Callable[[random.Random], None], chance: random.Random) -> None:
-        while not self.stop.is_set():
-            client(chance)
-            time.sleep(chance.uniform(0, 0.06))
-
-    def change_records(self, chance: random.Random) -> None:
-        """Add a dataset, change it, and perhaps remove it."""
-        number = len(self.journal.entries)
-        dataset = builders.dataset(f"d-{number}", volume_gb=1)
-        path = f"/v1/datasets/{dataset.id}"
-        with self.calm:
-            told = self.journal.ask("create", OFFICE, "POST", "/v1/datasets", dataset)
-        changed = dataset.model_copy(update={"title": f"Title {number}"})
-        with self.calm:
-            told = self.journal.ask("change", OFFICE, "PUT", path, changed, if_match=told.etag)
-        if chance.random() < 0.7:
-            with self.calm:
-                self.journal.ask("remove", OFFICE, "DELETE", path, if_match=told.etag)
-
-    def ask_checks(self, chance: random.Random) -> None:
-        """Ask with a key and without, and keep the end of the audit log now and then."""
-        dataset, site = (
-            chance.choice(("bag", "trees", "zones")),
-            chance.choice(("archive", "hoster")),
-        )
-        asked = {"dataset": dataset, "site": site}
-        if chance.random() < 0.5:
-            self.journal.ask("check", OFFICE, "POST", "/v1/checks", asked)
-        else:
-            self.journal.ask("ask", OFFICE, "POST", "/v1/checks", asked, keyed=False)
-        if chance.random() < 0.2:
-            self.heads.append(SignedHead.model_validate(self.journal.read("/v1/audit/head")))
-
-    def decide(self, chance: random.Random) -> None:
-        """Two proposals; the board approves both, and the first goes its way."""
-        with self.calm if chance.random() < 0.8 else contextlib.nullcontext():
-            jobs = [self.journal.ask("decide", OFFICE, "POST", "/v1/decisions", {}) for _ in "ab"]
-            ended = [ended_job(self.journal, job.json()["id"]) for job in jobs]
-            numbers = [job["result"]["decision"] for job in ended if job["state"] == "done"]
-            approved = [n for n in numbers if step(self.journal, "approve", n).ok]
-        for number in approved:
-            if step(self.journal, "provision", number).ok:
-                step(self.journal, chance.choice(("enforce", "withdraw")), number)
-
-
-STEPS = {
-    "approve": (BOARD, "approval"),
-    "provision": (MACHINE, "provisioning"),
-    "enforce": (MACHINE, "in-force"),
-    "withdraw": (BOARD, "withdrawal"),
-}
-
-
-def step(journal: Journal, kind: str, number: int) -> Answer:
-    """Bring a decision a step further."""
-    role, path = STEPS[kind]
-    return journal.ask(kind, role, "POST", f"/v1/decisions/{number}/{path}", {"reason": kind})
-
-
-def kill_often(load: Load, kills: Callable[[random.Random], None]) -> None:
-    """Kill at random moments: mostly while requests are under way, at times during the start."""
-    chance = random.Random(load.seed)
-    for _ in range(KILLS):
-        if chance.random() < 0.15:
-            time.sleep(chance.uniform(0, 1))
-        else:
-            load.journal.await_answers(1)
-            time.sleep(chance.uniform(0, LONGEST_WAIT_S))
-        kills(chance)
-
-
-def again(process: Killable) -> None:
-    """Kill a process, and start it again at once."""
-    assert process.end() == -signal.SIGKILL, process.log
-    process.start()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -210,7 +60,7 @@ def test_a_server_killed_at_random_loses_and_doubles_nothing(processes, tmp_path
     with running(town) as journal:
         load = Load(journal, seed)
         with load.going_on():
-            kill_often(load, lambda _: again(town.servers[0]))
+            kill_often(load, lambda _: town.servers[0].again())
         done = reckon(town, journal, load.heads, seed)
         assert town.servers[0].starts == KILLS + 1
         assert all(done[kind] for kind in ("create", "change", "check", "ask", "decide", "approve"))
@@ -234,25 +84,13 @@ def test_servers_workers_and_a_database_killed_at_random_lose_and_double_nothing
                 if victim == "database":
                     kill_a_backend(database, chance)
                 else:
-                    again(town.servers[0] if victim == "server" else town.workers[0])
+                    (town.servers if victim == "server" else town.workers)[0].again()
 
             with load.going_on():
                 kill_often(load, kill)
             done = reckon(town, journal, load.heads, seed=4)
             assert killed == {"server", "worker", "database"}
             assert all(done[kind] for kind in ("create", "check", "ask", "decide", "approve"))
-
-
-def kill_a_backend(database: postgres.Server, chance: random.Random) -> None:
-    """PostgreSQL then ends all its other processes at once, too, and recovers from its log."""
-    with contextlib.suppress(psycopg.OperationalError):
-        connection = psycopg.connect(database.url("town"), autocommit=True)
-        with contextlib.closing(connection):
-            found = connection.execute(
-                "SELECT pid FROM pg_stat_activity WHERE application_name = 'placement'"
-            ).fetchall()
-            if found:
-                os.kill(chance.choice(found)[0], signal.SIGKILL)
 
 
 def test_a_server_killed_while_it_starts_for_the_first_time_starts_well_later(processes, tmp_path):
@@ -445,20 +283,6 @@ def test_an_opa_that_is_killed_fails_questions_and_is_started_again(processes, t
         assert server.starts == 1
         assert psutil.Process(server.pid).is_running()
         reckon(town, journal, load.heads, seed=6)
-
-
-def opa_of(server: int) -> psutil.Process:
-    """The OPA that a server keeps, once there is one."""
-
-    def find() -> psutil.Process | None:
-        for child in psutil.Process(server).children():
-            with contextlib.suppress(psutil.Error):
-                if child.name() == "opa" and child.status() != psutil.STATUS_ZOMBIE:
-                    return child
-        return None
-
-    found: psutil.Process = until(find, "there is an OPA")
-    return found
 
 
 def test_a_database_that_is_killed_costs_503_and_nothing_else(processes, tmp_path):

@@ -17,19 +17,8 @@ from placement.store import Store
 from placement.store.audit_verify import verify_chain
 from placement.store.decisions import Decisions
 from tests import builders, postgres
-from tests.crash_cases import (
-    BOARD,
-    MACHINE,
-    OFFICE,
-    PATIENCE_S,
-    Journal,
-    Town,
-    bring_records,
-    ended_job,
-    etag,
-    nursery,
-    until,
-)
+from tests.crash_cases import PATIENCE_S, Journal, Town, nursery, until
+from tests.crash_load import BOARD, MACHINE, OFFICE, bring_records, ended_job
 from tests.crash_reckoning import every_record, standing_plans
 
 ROUNDS = 20
@@ -191,7 +180,7 @@ def test_a_dataset_created_at_two_servers_at_once_is_one_dataset(replicas):
     assert replicas.journal.read("/v1/catalogs/current")["version"] == before + ROUNDS
     for turn in range(ROUNDS):  # proposals rest on the records as they were
         path = f"/v1/datasets/twin-{turn}"
-        seen = etag(replicas.journal, path)
+        seen = replicas.journal.look(path).etag
         assert replicas.journal.ask("remove", OFFICE, "DELETE", path, if_match=seen).ok
 
 
