@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -174,17 +175,19 @@ def serving(data: Path) -> Iterator[tuple[str, float]]:
     """`placement serve` on a free port, once it is ready, and the seconds that took."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "placement.cli", "serve", "--dev", "--port", "0"]
-    process = subprocess.Popen([*command, "--data", str(data)], stderr=subprocess.PIPE, text=True)
+    # A file, and no pipe: the service writes a line for each request, and nobody would read them.
+    log = data / "serve.log"
+    with log.open("w") as file:
+        process = subprocess.Popen([*command, "--data", str(data)], stderr=file)
     try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        url = next(word for word in line.split() if word.startswith("http://"))
-        while httpx.get(f"{url}/ready", trust_env=False).status_code != 200:
+        while (found := re.search(r"http://[\d.]+:\d+", log.read_text())) is None:
+            time.sleep(0.01)
+        while httpx.get(f"{found[0]}/ready", trust_env=False).status_code != 200:
             time.sleep(0.02)
-        yield url, round(time.perf_counter() - began, 2)
+        yield found[0], round(time.perf_counter() - began, 2)
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.wait(timeout=30)
 
 
 @contextmanager
