@@ -36,6 +36,11 @@ from tests.opa_fakes import (
     view,
     write_policies,
 )
+from tests.own_children import children, own_children
+
+__all__ = ["own_children"]  # a fixture
+
+pytestmark = pytest.mark.usefixtures("own_children")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,7 +67,7 @@ def policies(tmp_path):
 
 
 def opa_child() -> psutil.Process:
-    return next(p for p in psutil.Process().children() if "run" in p.cmdline())
+    return next(p for p in children() if "run" in p.cmdline())
 
 
 def wait_until(true, seconds=20.0):
@@ -276,7 +281,7 @@ def test_a_query_that_takes_too_long_ends_at_the_deadline(tmp_path):
         pytest.raises(PolicyEngineError, match=r"did not answer within 3\.0 s"),
     ):
         engine.ask(question())
-    assert not psutil.Process().children()
+    assert not children()
 
 
 INTERRUPTED = """
@@ -404,7 +409,7 @@ def test_a_program_that_tells_a_version_but_serves_nothing(
     )
     with pytest.raises(PolicyEngineError, match=reason):
         opened(policies, opa_bin=fake)
-    assert not psutil.Process().children()
+    assert not children()
     assert not list(Path(tempfile.gettempdir()).glob("placement-opa-*"))
 
 
@@ -497,8 +502,8 @@ def test_killed_in_the_middle_of_a_query_is_an_error_that_says_so(tmp_path):
         error = kill_during_query(engine)
         assert error.exit_code == 3
         assert str(error) == "OPA was killed by SIGKILL (the answer is not known)"
-        assert not psutil.Process().children()
-    assert not psutil.Process().children()
+        assert not children()
+    assert not children()
 
 
 def test_killed_between_two_questions_fails_the_next_and_then_goes_on(policies):
@@ -521,7 +526,7 @@ def test_it_is_not_started_again_without_end(policies):
                 engine.ask(question())
             if restarts < MAX_RESTARTS:
                 assert engine.ask(question()).eligible
-        assert not psutil.Process().children()
+        assert not children()
         for _ in range(2):
             with pytest.raises(PolicyEngineError, match=f"more than {MAX_RESTARTS} times") as e:
                 engine.ask(question())
@@ -550,19 +555,19 @@ def test_a_closed_engine_answers_nothing_and_starts_nothing(policies):
         pass
     with pytest.raises(PolicyEngineError, match="closed"):
         engine.ask(question())
-    assert not psutil.Process().children()
+    assert not children()
 
 
 def test_an_exception_inside_the_block_stops_opa(policies):
     with pytest.raises(KeyboardInterrupt), open_engine(policies, opa_settings()):
         raise KeyboardInterrupt
-    assert not psutil.Process().children()
+    assert not children()
 
 
 def test_opa_is_stopped_when_its_policies_do_not_answer(tmp_path):
     with pytest.raises(PolicyEngineError):
         opened(write_policies(tmp_path / "policies", HEAD))
-    assert not psutil.Process().children()
+    assert not children()
 
 
 PARENT = """

@@ -15,6 +15,11 @@ from placement.eligibility import open_engine, policy_digest
 from placement.eligibility.binary import find_opa
 from placement.errors import BadInput, PolicyEngineError, PolicyRevisionMismatch
 from tests.opa_fakes import GOOD, opa_settings, question, site_view, view, write_policies
+from tests.own_children import children, own_children
+
+__all__ = ["own_children"]  # a fixture
+
+pytestmark = pytest.mark.usefixtures("own_children")
 
 TLS = Path(__file__).resolve().parents[1] / "data" / "opa_tls"
 
@@ -71,7 +76,7 @@ def test_it_answers_and_is_left_running(policies, tmp_path):
                 assert engine.ask(question()).eligible
                 table = engine.evaluate([("a", view())], [site_view()], question().as_of)
                 assert table.policy_revision == policy_digest(policies)
-                assert not [c for c in psutil.Process().children() if "authz" in c.cmdline()]
+                assert not [c for c in children() if "authz" in c.cmdline()]
 
 
 def test_a_bundle_under_another_revision_is_refused(policies, tmp_path):

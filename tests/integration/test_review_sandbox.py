@@ -21,7 +21,12 @@ from placement.review.sandbox import Limits, SandboxError, run
 from placement.review.workspace import workspace
 from placement.service.reviewing import examine, tools_of
 from placement.settings import read_settings
+from tests.own_children import children, own_children
 from tests.policy_cases import shipped
+
+__all__ = ["own_children"]  # a fixture
+
+pytestmark = pytest.mark.usefixtures("own_children")
 
 SMALL = """# METADATA
 # description: A small policy.
@@ -152,7 +157,7 @@ def test_tests_that_take_for_ever_or_everything_end(tools, text):
     report = checked(tools, small__x_test=case(text))
     tests = [defect for defect in report.defects if defect.check == "test"]
     assert tests
-    assert not psutil.Process().children(recursive=True)
+    assert not children(recursive=True)
 
 
 def test_a_rule_that_takes_everything_ends_when_it_is_asked(tools):

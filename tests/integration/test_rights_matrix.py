@@ -132,6 +132,7 @@ PUBLIC = {
     "GET /health",
     "GET /metrics",
     "GET /openapi.json",
+    "GET /v1/schemas/{document:str}",
     "GET /ready",
 }
 OPA_ALONE = {
