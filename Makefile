@@ -1,12 +1,13 @@
-# Two commands do all their own set-up, in the user's cache folder, outside this tree:
+# Each command does all its own set-up, in the user's cache folder, outside this tree:
 #
 #   make demo    decides where the example city's datasets should live, and proves it
+#   make shell   opens a shell in which `placement` is there: `placement serve --dev`
 #   make test    runs every check
 #
 # PYTHON names another Python (3.11 or newer); PLACEMENT_OPA_BIN names an OPA you already have.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup lint types policies unit bench lock clean
+.PHONY: help demo shell test setup lint types policies unit bench lock clean
 
 RUNTIME := ./.ci/env runtime
 DEV     := ./.ci/env dev
@@ -20,6 +21,7 @@ export SCHEMAS := python -m placement.eligibility.schemas
 
 help:
 	@echo "make demo      decide, verify and explain the placement of an example city's datasets"
+	@echo "make shell     a shell in which the \`placement\` command, OPA and regal are there"
 	@echo "make test      every check: style, types, policies, tests"
 	@echo
 	@echo "make lint      style, format, which room imports which"
@@ -33,6 +35,9 @@ help:
 
 demo:
 	@$(RUNTIME) ./.ci/demo $(EXAMPLE) $(DATASET)
+
+shell:
+	@$(DEV) bash --norc
 
 test:
 	@$(DEV) python .ci/checks.py
