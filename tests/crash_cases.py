@@ -157,13 +157,26 @@ class Killable:
                 self.pid = None
                 self.start()
 
-    def die_at(self, point: str, passage: int = 1) -> None:
-        """Let the running process kill itself when it passes a point."""
+    def hit_at(self, point: str, passage: int = 1, number: signal.Signals = signal.SIGKILL) -> None:
+        """Let a signal hit the running process when it passes a point for the n-th time."""
         self._order().with_suffix(".reached").unlink(missing_ok=True)
         partial = self._order().with_suffix(".partial")
-        once = f"{time.monotonic_ns()}"
-        partial.write_text(json.dumps({"point": point, "passage": passage, "order": once}))
+        order = {"point": point, "passage": passage, "signal": int(number)}
+        partial.write_text(json.dumps({**order, "given": time.monotonic_ns()}))
         partial.rename(self._order())
+
+    def was_hit(self) -> bool:
+        """Whether it came to the point."""
+        return self._order().with_suffix(".reached").exists()
+
+    def pardon(self) -> None:
+        """Take the order back."""
+        self._order().unlink(missing_ok=True)
+
+    def go_on(self) -> None:
+        """Let a stopped process go on."""
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGCONT)
 
     def buried(self) -> bool:
         """Whether it has killed itself at the point where it was told to."""
@@ -172,8 +185,9 @@ class Killable:
         if status is None:
             return False
         self.pid = None
-        reached = self._order().with_suffix(".reached").exists()
-        assert (status, reached) == (-signal.SIGKILL, True), f"{self.name}: {status}\n{self.log}"
+        assert (status, self.was_hit()) == (-signal.SIGKILL, True), (
+            f"{self.name}: {status}\n{self.log}"
+        )
         return True
 
     def _order(self) -> Path:

@@ -55,7 +55,7 @@ _passing = threading.local()
 
 
 class Order:
-    """The point at which this process is to kill itself; a file, so that it can be given late."""
+    """The point at which a signal is to hit this process; a file, so that it can be given late."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,7 +63,7 @@ class Order:
         self._lock = threading.Lock()
 
     def passed(self, point: str) -> None:
-        """Kill this process if it was ordered to die here; the order's file is renamed first."""
+        """Obey if the order is for this point; its file is renamed first."""
         try:
             order = self._path.read_text()
         except FileNotFoundError:
@@ -71,18 +71,19 @@ class Order:
         wanted = json.loads(order)
         if wanted["point"] != point:
             return
-        with self._lock:
+        with self._lock, contextlib.suppress(FileNotFoundError):
             before = self._counted[1] if self._counted[0] == order else 0
             self._counted = (order, before + 1)
             if before + 1 == wanted["passage"]:
                 self._path.rename(self._path.with_suffix(".reached"))
-                die()
+                hit(wanted["signal"])
 
 
-def die() -> None:
-    """As by `kill -9`."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(60)  # no line of ours follows, whichever thread is hit first
+def hit(number: int) -> None:
+    """Send this process a signal: to kill it, or to stop it until it is told to go on."""
+    os.kill(os.getpid(), number)
+    if number == signal.SIGKILL:
+        time.sleep(60)  # no line of ours follows, whichever thread is hit first
 
 
 def shorten_waits() -> None:

@@ -121,7 +121,7 @@ class Alive:
 
     def killed_at(self, point: str, deed: Callable[[], Any], passage: int = 1) -> Any:
         """What a deed comes to during which the server dies at a point, and is started again."""
-        self.server.die_at(point, passage)
+        self.server.hit_at(point, passage)
         with ThreadPoolExecutor(1) as pool:
             doing = pool.submit(deed)
             until(self.server.buried, f"the server dies {point}")
@@ -262,6 +262,32 @@ def test_policies_whose_publication_is_cut_short_become_active_all_the_same(aliv
     current = alive.journal.read("/v1/policies/current")
     assert (current["number"], current["state"]) == (number, "active")
     assert alive.check().json()["policy_revision"] == current["revision"]
+
+
+# -- a worker that is only slow ------------------------------------------------------------------
+
+
+def test_a_worker_that_falls_asleep_and_wakes_too_late_does_nothing_more(processes, tmp_path):
+    with postgres.running() as database:
+        database.run("CREATE DATABASE town")
+        town = Town(processes, tmp_path, database.url("town"))
+        town.add_server(works=False)
+        first, second = town.add_worker(), town.add_worker()
+        with running(town) as journal:
+            for worker in (first, second):
+                worker.hit_at("in the middle of solving", number=signal.SIGSTOP)
+            job = journal.ask("decide", OFFICE, "POST", "/v1/decisions", {}).json()["id"]
+            until(lambda: first.was_hit() != second.was_hit(), "a worker falls asleep")
+            asleep, awake = (first, second) if first.was_hit() else (second, first)
+            awake.pardon()
+            ended = ended_job(journal, job)
+            assert (ended["state"], ended["attempt"]) == ("done", 2)
+            asleep.go_on()
+            awake.end()
+            propose(journal)  # the one that has woken up works again
+            time.sleep(1)
+            assert ended_job(journal, job) == ended
+            reckon(town, journal, [], seed=8)
 
 
 # -- a database or an OPA that dies ---------------------------------------------------------------
