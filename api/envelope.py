@@ -7,7 +7,6 @@ the same treatment.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 import time
@@ -106,7 +105,7 @@ class Envelope:
             "bytes": exchange.sent,
             "subject": getattr(caller, "subject", None),
         }
-        access_log.info("%s", json.dumps(line), extra={"access": line})
+        access_log.info("%s", line, extra={"access": line})
 
 
 class _Exchange:

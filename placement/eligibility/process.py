@@ -104,9 +104,10 @@ class OpaChild:
 
     def ended(self, patience_s: float = 0.0) -> bool:
         """Whether OPA has ended, waiting a little for an end that is on its way."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(patience_s)
-        return self._child.returncode is not None
+        if patience_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(patience_s)
+        return self._child.poll() is not None
 
     def last_words(self) -> str:
         """How OPA ended and the end of what it printed, on one line."""

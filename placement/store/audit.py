@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from models import AuditEvent, AuditRecord, SignedHead, canonical_json
@@ -20,8 +21,9 @@ class AuditChain:
         self._key = key
         self._city = city
         self._before = city.audit_sequence
+        self._links: list[dict[str, Any]] = []
 
-    def append(self, session: Session, event: AuditEvent) -> AuditRecord:
+    def append(self, event: AuditEvent) -> AuditRecord:
         """Add a link; the city's row, which the transaction has locked, holds the end."""
         city = self._city
         event = storable(event)
@@ -34,26 +36,27 @@ class AuditChain:
             previous=city.audit_hash,
             hash=hashlib.sha256(body).hexdigest(),
         )
-        session.add(
-            AuditRow(
-                sequence=record.sequence,
-                body=body.decode(),
-                hash=record.hash,
-                action=event.action.value,
-                actor=event.actor,
-                subject=subject_column(event.subject),
-                at=at,
-            )
+        self._links.append(
+            {
+                "sequence": record.sequence,
+                "body": body.decode(),
+                "hash": record.hash,
+                "action": event.action.value,
+                "actor": event.actor,
+                "subject": subject_column(event.subject),
+                "at": at,
+            }
         )
         city.audit_sequence = record.sequence
         city.audit_hash = record.hash
         return record
 
     def sign(self, session: Session) -> SignedHead | None:
-        """Sign the end of the chain, if this transaction moved it."""
+        """Write the links and sign the end of the chain, if this transaction moved it."""
         city = self._city
         if city.audit_sequence == self._before:
             return None
+        session.execute(insert(AuditRow), self._links)
         at = datetime.now(UTC)
         head = SignedHead(
             sequence=city.audit_sequence,

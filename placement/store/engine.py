@@ -57,7 +57,7 @@ class Transaction:
         """Append to the audit log: in the same transaction as what happened, or not at all."""
         if self._chain is None:
             raise AssertionError("only a writing transaction has an audit chain")
-        return self._chain.append(self.session, happened)
+        return self._chain.append(happened)
 
 
 class Store:
@@ -160,8 +160,8 @@ class Store:
             Session(self.engine, expire_on_commit=False) as session,
         ):
             if self.is_sqlite:
-                session.execute(text("BEGIN IMMEDIATE"))
-            city = session.scalars(select(CityRow).where(CityRow.id == 1).with_for_update()).one()
+                session.execute(_BEGIN_IMMEDIATE)
+            city = session.scalars(_CITY).one()
             self._require_end(session, city)
             chain = AuditChain(self._key, city)
             yield Transaction(session, city, chain)
@@ -174,7 +174,7 @@ class Store:
     def reading(self) -> Iterator[Transaction]:
         """A transaction that sees one state and changes nothing. Raises StoreError."""
         with store_errors(), Session(self.engine) as session:
-            session.execute(text("BEGIN" if self.is_sqlite else _READ_ONLY))
+            session.execute(_BEGIN if self.is_sqlite else _READ_ONLY)
             yield Transaction(session, None, None)
             session.rollback()
 
@@ -191,7 +191,7 @@ class Store:
             Session(self.engine, expire_on_commit=False) as session,
         ):
             if self.is_sqlite:
-                session.execute(text("BEGIN IMMEDIATE"))
+                session.execute(_BEGIN_IMMEDIATE)
             yield Transaction(session, None, None)
             session.commit()
 
@@ -237,4 +237,7 @@ def _after_fork() -> None:
 
 os.register_at_fork(after_in_child=_after_fork)
 
-_READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_BEGIN = text("BEGIN")
+_CITY = select(CityRow).where(CityRow.id == 1).with_for_update()
+_BEGIN_IMMEDIATE = text("BEGIN IMMEDIATE")
+_READ_ONLY = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -22,15 +22,17 @@ class Head(NamedTuple):
     """Revision of the active policies; none before OPA confirmed the first."""
 
 
+_HEAD = (
+    select(CityRow.catalog_version, CatalogVersionRow.digest, PolicyRevisionRow.revision)
+    .outerjoin(CatalogVersionRow, CatalogVersionRow.version == CityRow.catalog_version)
+    .outerjoin(PolicyRevisionRow, PolicyRevisionRow.number == CityRow.active_policy)
+    .where(CityRow.id == 1)
+)
+
+
 def read_head(tx: Transaction) -> Head:
     """What is current, in one query of three rows."""
-    found = tx.session.execute(
-        select(CityRow.catalog_version, CatalogVersionRow.digest, PolicyRevisionRow.revision)
-        .outerjoin(CatalogVersionRow, CatalogVersionRow.version == CityRow.catalog_version)
-        .outerjoin(PolicyRevisionRow, PolicyRevisionRow.number == CityRow.active_policy)
-        .where(CityRow.id == 1)
-    ).one()
-    version, digest, policy = found
+    version, digest, policy = tx.session.execute(_HEAD).one()
     if digest is None and version != 0:
         raise StoreError(f"version {version} of the catalogue is missing")
     return Head(version, digest or FIRST_PREVIOUS, policy)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -22,6 +23,9 @@ from placement.store.engine import BUSY_S, Store
 
 MOST_TOGETHER = 500
 """Events of one transaction: it holds the city's row for milliseconds."""
+LINGER_S = 0.006
+"""How long a batch waits for more events while several callers record at a time. A caller alone
+does not wait: nobody follows before it is answered."""
 MOST_WAITING = 2000
 """Callers that may wait. More are refused at once: their answers would come too late."""
 
@@ -105,18 +109,22 @@ class Recorder:
         self._writer = None
 
     def _run(self) -> None:
+        several = False
         while True:
-            batch, ended = self._batch()
+            batch, ended = self._batch(LINGER_S if several else 0.0)
             if batch:
                 self._write(batch)
             if ended:
                 return
+            several = len(batch) > 1
 
-    def _batch(self) -> tuple[list[_Waiting], bool]:
+    def _batch(self, linger_s: float) -> tuple[list[_Waiting], bool]:
         """Everything that waits, up to a limit; and whether nothing follows."""
         batch: list[_Waiting] = []
         events = 0
         while events < MOST_TOGETHER:
+            if len(batch) == 1:
+                time.sleep(linger_s)
             try:
                 waiting = self._queue.get(block=not batch)
             except queue.Empty:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 import pytest
@@ -387,6 +386,6 @@ def test_the_access_log_is_json_without_secrets(client, caplog):
             headers={"authorization": "Bearer secret-token", "x-request-id": "one"},
         )
     (record,) = [one for one in caplog.records if one.name == "placement.access"]
-    line = json.loads(record.getMessage())
+    line = record.access
     assert (line["request_id"], line["route"], line["status"]) == ("one", "/things", 200)
     assert "secret" not in record.getMessage()
