@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 30
+SWITCH_S = 0.001
+"""How long a thread may keep the interpreter to itself. The event loop needs it back sooner than by
+default (5 ms), or every request waits for every other's thread in turn."""
 DRAIN_S = 10
 """Seconds that requests under way have when the server is told to stop."""
 
@@ -72,6 +76,7 @@ def serve(
 def _run(city: City, listening: socket.socket, *, works: bool) -> None:
     import uvloop
 
+    sys.setswitchinterval(SWITCH_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serving(city, listening, works=works))
 

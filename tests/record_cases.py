@@ -222,14 +222,16 @@ class StubEngine:
         if self.broken:
             raise PolicyEngineError("OPA is away")
         self.asked += 1
-        ((name, _),), (site,) = pairs, where
-        eligible = site.id == "townhall"
+        ((name, _),) = pairs
+        eligible = [site.id == "townhall" for site in where]
         return EligibilityTable(
             datasets=(name,),
-            sites=(site.id,),
+            sites=tuple(site.id for site in where),
             profile_of=(0,),
-            verdicts=((builders.ELIGIBLE if eligible else builders.INELIGIBLE,),),
-            obligations=() if eligible else (TEST_OBLIGATION,),
+            verdicts=(
+                tuple(builders.ELIGIBLE if each else builders.INELIGIBLE for each in eligible),
+            ),
+            obligations=() if all(eligible) else (TEST_OBLIGATION,),
             policy_revision=self.revision,
             opa_version="test",
             as_of=as_of,

@@ -117,6 +117,12 @@ class Snapshot:
             self._site_views[site] = view
         return view
 
+    def site_views_beside(self, site: str, several: int) -> tuple[PolicySite, ...]:
+        """The views of a site and its neighbours: the register in parts of `several` sites."""
+        names = list(self.records.sites)
+        first = names.index(site) // several * several
+        return tuple(map(self.site_view, names[first : first + several]))
+
     def day(self, as_of: date | None = None) -> date:
         """The day to judge by: the one given, or the city's, or today (UTC)."""
         return as_of or self.parameters.as_of or datetime.now(UTC).date()
