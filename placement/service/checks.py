@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from models import (
@@ -25,16 +26,22 @@ from placement.service.rows import sees
 from placement.service.snapshot import Snapshot
 from placement.service.verdicts import Judged, Question
 from placement.store import Transaction
-from placement.store.head import read_head
+from placement.store.head import Head, read_head
 
 ASKED_TOGETHER = 16
 """Sites that OPA is asked about at a time."""
+TRIES = 4
+"""How often the records or the policies may change between asking OPA and recording."""
+PATIENCE_S = 60.0
+_CHANGING = "the catalogue or the policies have just changed; ask again"
+
+
+class VerdictUnknown(PolicyEngineError):
+    """No verdict is at hand for the present records and policies: OPA must be asked first."""
 
 
 def check(city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
     """Whether a dataset may rest at a site, by the active policies, today or on the city's day.
-
-    The record is committed together with those of others who wait.
 
     Raises
     ------
@@ -45,9 +52,39 @@ def check(city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
     StoreError
         When the check was not recorded: then it is not answered.
     """
-    answer = judge(city, caller, dataset, site)
-    written = city.recorder.record([_event(caller, answer)])
-    return answer.model_copy(update={"record": written[0].sequence})
+    for _ in range(TRIES):
+        with contextlib.suppress(VerdictUnknown):
+            return submit(city, caller, dataset, site).result(PATIENCE_S)
+        judge(city, caller, dataset, site)
+    raise PolicyEngineError(_CHANGING)
+
+
+def submit(city: City, caller: Caller, dataset: str, site: str) -> Future[CheckAnswer]:
+    """A check that is judged and recorded in one transaction, together with others that wait.
+
+    The future fails with VerdictUnknown where OPA must be asked first, which takes too long for a
+    transaction: see `prepare`. Else it raises as `check` does.
+    """
+    return city.recorder.submit(lambda tx: _recorded(tx, city, caller, dataset, site))
+
+
+def _recorded(tx: Transaction, city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
+    head = tx.shared.get("head")
+    if head is None:
+        head = tx.shared["head"] = read_head(tx)
+    snapshot = city.snapshots.kept(head)
+    if snapshot is None:
+        raise VerdictUnknown(_CHANGING)
+    _require_visible(snapshot, caller, dataset, site)
+    if snapshot.known_facts is None:
+        raise VerdictUnknown(_CHANGING)
+    question = _question_of(head, snapshot, caller, dataset, site)
+    judged = city.verdicts.find(question.revision, question.views)
+    if judged is None:
+        raise VerdictUnknown(_CHANGING)
+    answer = _answer(question, judged)
+    record = tx.record(_event(caller, answer))
+    return answer.model_copy(update={"record": record.sequence})
 
 
 def check_in(tx: Transaction, city: City, caller: Caller, dataset: str, site: str) -> Reply:
@@ -59,13 +96,7 @@ def check_in(tx: Transaction, city: City, caller: Caller, dataset: str, site: st
     PolicyEngineError
         Also when the catalogue or the policies have changed since OPA was asked.
     """
-    question = _question(city, tx, caller, dataset, site)
-    judged = city.verdicts.find(question.revision, question.views)
-    if judged is None:
-        raise PolicyEngineError("the catalogue or the policies have just changed; ask again")
-    answer = _answer(question, judged)
-    record = tx.record(_event(caller, answer))
-    return Reply.json(answer.model_copy(update={"record": record.sequence}))
+    return Reply.json(_recorded(tx, city, caller, dataset, site))
 
 
 def prepare(city: City, caller: Caller, dataset: str, site: str) -> None:
@@ -102,16 +133,23 @@ class _Asked:
 
 def _question(city: City, tx: Transaction, caller: Caller, dataset: str, site: str) -> _Asked:
     head = read_head(tx)
-    snapshot = city.snapshots.of(tx, head)
+    return _question_of(head, city.snapshots.of(tx, head), caller, dataset, site)
+
+
+def _question_of(head: Head, snapshot: Snapshot, caller: Caller, dataset: str, site: str) -> _Asked:
+    _require_visible(snapshot, caller, dataset, site)
+    if head.policy is None:
+        raise PolicyEngineError("no policies are active yet; OPA has not confirmed the first")
+    views = (snapshot.dataset_view(dataset), snapshot.site_view(site), snapshot.day())
+    return _Asked(dataset, site, head.policy, snapshot, views)
+
+
+def _require_visible(snapshot: Snapshot, caller: Caller, dataset: str, site: str) -> None:
     known = snapshot.records.datasets.get(dataset)
     if known is None or not sees(caller.rows, known):
         raise NotFound(f"there is no dataset {dataset}")
     if site not in snapshot.records.sites:
         raise NotFound(f"there is no site {site}")
-    if head.policy is None:
-        raise PolicyEngineError("no policies are active yet; OPA has not confirmed the first")
-    views = (snapshot.dataset_view(dataset), snapshot.site_view(site), snapshot.day())
-    return _Asked(dataset, site, head.policy, snapshot, views)
 
 
 def _answer(question: _Asked, judged: Judged) -> CheckAnswer:

@@ -171,6 +171,10 @@ class Snapshots:
                 self._keep(found)
             return found
 
+    def kept(self, head: Head) -> Snapshot | None:
+        """The snapshot of a head, if this process holds it already."""
+        return self._find(head.digest)
+
     def _find(self, digest: str) -> Snapshot | None:
         with self._lock:
             found = self._kept.get(digest)

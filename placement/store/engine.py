@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -38,6 +39,8 @@ class Transaction:
     def __init__(self, session: Session, city: CityRow | None, chain: AuditChain | None) -> None:
         self.session = session
         self.now = datetime.now(UTC)
+        self.shared: dict[str, Any] = {}
+        """What those who share this transaction need not read twice."""
         self._city = city
         self._chain = chain
 

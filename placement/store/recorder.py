@@ -11,18 +11,21 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from models import AuditEvent, AuditRecord
-from placement.errors import StoreError
+from placement.errors import PlacementError, StoreError
 from placement.store.audit import storable
-from placement.store.engine import BUSY_S, Store
+from placement.store.engine import BUSY_S, Store, Transaction
+
+T = TypeVar("T")
 
 MOST_TOGETHER = 500
-"""Events of one transaction: it holds the city's row for milliseconds."""
+"""Callers of one transaction: it holds the city's row for milliseconds."""
 LINGER_S = 0.006
 """How long a batch waits for more events while several callers record at a time. A caller alone
 does not wait: nobody follows before it is answered."""
@@ -32,8 +35,15 @@ MOST_WAITING = 2000
 
 @dataclass(frozen=True)
 class _Waiting:
-    events: tuple[AuditEvent, ...]
-    done: Future[tuple[AuditRecord, ...]] = field(default_factory=Future)
+    action: Callable[[Transaction], Any]
+    done: Future[Any] = field(default_factory=Future)
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """What an action raised: it concerns nobody else."""
+
+    error: PlacementError
 
 
 class Recorder:
@@ -72,7 +82,33 @@ class Recorder:
         """
         if not events:
             return ()
-        waiting = _Waiting(tuple(storable(event) for event in events))
+        ready = tuple(storable(event) for event in events)
+        done = self.submit(lambda tx: tuple(tx.record(event) for event in ready))
+        try:
+            return done.result(self._patience_s)
+        except FutureTimeout as error:
+            raise StoreError("the record was not written in time") from error
+
+    def submit(self, action: Callable[[Transaction], T]) -> Future[T]:
+        """Do something small in the next transaction, together with others.
+
+        Parameters
+        ----------
+        action
+            Reads, decides and records, in this order; anything but recording it leaves alone. A
+            PlacementError that it raises before it recorded anything is its own affair.
+
+        Returns
+        -------
+        Future
+            What the action came to, once it is durable; or what it raised; or StoreError.
+
+        Raises
+        ------
+        StoreError
+            When too many wait, or the recorder is closed.
+        """
+        waiting = _Waiting(action)
         with self._lock:
             if self._closed:
                 raise StoreError("the recorder is closed")
@@ -83,10 +119,7 @@ class Recorder:
             if self._writer is None or not self._writer.is_alive():
                 self._writer = threading.Thread(target=self._run, name="recorder", daemon=True)
                 self._writer.start()
-        try:
-            return waiting.done.result(self._patience_s)
-        except FutureTimeout as error:
-            raise StoreError("the record was not written in time") from error
+        return waiting.done
 
     @property
     def takes(self) -> bool:
@@ -121,9 +154,8 @@ class Recorder:
     def _batch(self, linger_s: float) -> tuple[list[_Waiting], bool]:
         """Everything that waits, up to a limit; and whether nothing follows."""
         batch: list[_Waiting] = []
-        events = 0
-        while events < MOST_TOGETHER:
-            if len(batch) == 1:
+        while len(batch) < MOST_TOGETHER:
+            if len(batch) == 1 and linger_s:
                 time.sleep(linger_s)
             try:
                 waiting = self._queue.get(block=not batch)
@@ -132,13 +164,13 @@ class Recorder:
             if waiting is None:
                 return batch, True
             batch.append(waiting)
-            events += len(waiting.events)
         return batch, False
 
     def _write(self, batch: list[_Waiting]) -> None:
+        batch = [each for each in batch if each.done.set_running_or_notify_cancel()]
         try:
             with self._store.writing() as tx:
-                written = [tuple(tx.record(event) for event in each.events) for each in batch]
+                outcomes = [_outcome(each.action, tx) for each in batch]
         except BaseException as error:  # noqa: BLE001  whatever it is, everybody who waits must hear
             # Each raises one of its own: a shared exception would collect everybody's traceback.
             text = str(error) if isinstance(error, StoreError) else "the records were not written"
@@ -147,8 +179,23 @@ class Recorder:
                 failure.__cause__ = error
                 waiting.done.set_exception(failure)
             return
-        for waiting, records in zip(batch, written, strict=True):
-            waiting.done.set_result(records)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, _Refused):
+                waiting.done.set_exception(outcome.error)
+            else:
+                waiting.done.set_result(outcome)
+
+
+def _outcome(action: Callable[[Transaction], Any], tx: Transaction) -> Any:
+    before = tx.city.audit_sequence
+    try:
+        return action(tx)
+    except StoreError:
+        raise
+    except PlacementError as error:
+        if tx.city.audit_sequence != before:
+            raise
+        return _Refused(error)
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from models import AuditAction, CheckAnswer, RecordKind
 from placement.errors import NotFound, PolicyEngineError, StoreError
-from placement.service.checks import check, check_in
+from placement.service.checks import check, check_in, judge, submit
 from placement.service.verdicts import Verdicts
 from placement.store.catalog import CatalogRecords
 from placement.store.records import difference, records_of
@@ -132,6 +132,28 @@ def test_a_change_of_the_catalogue_counts_at_once(ask, city, engine):
     assert (third["catalog_version"], engine.asked) == (3, 2)
 
 
+def test_a_site_and_its_neighbours_are_judged_by_one_question(ask, city, engine):
+    publish(city)
+    answers = [
+        ask("office", "POST", "/v1/checks", json={"dataset": "twin", "site": site}).json()
+        for site in ("townhall", "hoster", "townhall")
+    ]
+    assert [answer["eligible"] for answer in answers] == [True, False, True]
+    assert [answer["site"] for answer in answers] == ["townhall", "hoster", "townhall"]
+    assert engine.asked == 1
+
+
+def test_who_goes_away_does_not_keep_others_from_their_answers(city):
+    publish(city)
+    judge(city, OFFICE, "twin", "townhall")
+    with city.store.writing():  # the recorder waits for its turn
+        gone, waiting = (submit(city, OFFICE, "twin", "townhall") for _ in range(2))
+        cancelled = gone.cancel()
+    answer = waiting.result(30)
+    assert answer.eligible
+    assert cancelled == gone.cancelled()
+
+
 def test_a_new_revision_counts_at_once(ask, city, engine):
     first = ask("office", "POST", "/v1/checks", json=QUESTION).json()
     revision = publish(city, "\n# another\n")
@@ -177,10 +199,10 @@ def test_no_question_to_opa_is_asked_while_the_city_is_locked(city, engine):
 
 
 def test_what_cannot_be_recorded_is_not_answered(ask, city, monkeypatch):
-    def fail(_events):
+    def fail(_chain, _event):
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(city.recorder, "record", fail)
+    monkeypatch.setattr("placement.store.engine.AuditChain.append", fail)
     answer = ask("office", "POST", "/v1/checks", json=QUESTION)
     assert (answer.status_code, answer.json()["code"]) == (503, "store")
     assert "eligible" not in answer.text
