@@ -101,6 +101,19 @@ def test_nothing_but_what_is_pinned_goes_into_the_image():
     assert "USER 10001" in text.splitlines()
 
 
+def test_the_tools_in_the_image_are_those_that_are_pinned():
+    built = re.findall(r"^RUN go build -o /(\w+) (\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+    pins = {name: (REPOSITORY / ".ci" / name / "go.mod").read_text() for name in ("opa", "regal")}
+    tools = {name: re.search(r"^tool (\S+)", text, re.MULTILINE) for name, text in pins.items()}
+    assert dict(built) == {name: found[1] for name, found in tools.items() if found}
+    image = re.search(r"^FROM golang:(\d+)\.(\d+)", DOCKERFILE.read_text(), re.MULTILINE)
+    assert image
+    for text in pins.values():
+        needed = re.search(r"^go (\d+)\.(\d+)", text, re.MULTILINE)
+        assert needed
+        assert (int(image[1]), int(image[2])) >= (int(needed[1]), int(needed[2]))
+
+
 def test_the_health_check_is_a_command():
     (command,) = re.findall(r"^ +CMD (\[.*\])$", DOCKERFILE.read_text(), re.MULTILINE)
     program, *arguments = yaml.safe_load(command)
