@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -38,7 +39,7 @@ class Service:
     url: str
     data: Path
 
-    def token(self, role: CityRole, subject: str = "", **rest: object) -> str:
+    def token(self, role: CityRole, subject: str = "", **rest: Any) -> str:
         """A token of somebody with a role."""
         issuer = LocalIssuer(self.data / "keys" / "local-issuer.pem")
         return issuer.issue(subject or role.value, [role], **rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ from tests.store_cases import (  # noqa: F401  fixtures: tests name them as argu
     store_key,
     store_url,
 )
+
+# A shell that starts us in the background has us ignore SIGINT, and so would every process that
+# tests start, those that are to be interrupted among them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines are shared: how long one example takes says nothing about the code.
 settings.register_profile("placement", deadline=None, print_blob=True)

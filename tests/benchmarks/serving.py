@@ -205,7 +205,8 @@ def bare_litestar(data: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-        process.stdout.close() if process.stdout else None
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def show(results: Results, arguments: argparse.Namespace) -> None:

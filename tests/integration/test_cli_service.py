@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -42,7 +43,7 @@ def run(live_service) -> Run:
     return command
 
 
-def answered(result: Result) -> dict:
+def answered(result: Result) -> dict[str, Any]:
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -60,7 +61,7 @@ def test_decide_proposes_and_shows_the_plan(run, tmp_path):
     result = run("decide", "--title", "by command", "--out", out, "--gap", "0.2%")
     assert result.exit_code == 0, result.stderr
     assert "Testburg: 5 datasets placed" in result.stdout
-    number = re.search(r"^decision (\d+): proposed$", result.stderr, re.MULTILINE)[1]
+    (number,) = re.findall(r"^decision (\d+): proposed$", result.stderr, re.MULTILINE)
     plan = Plan.model_validate_json(out.read_bytes())
     assert str(plan.parameters.gap) == "0.002"
     assert plan.parameters.alternatives_min == decision_cases.PARAMETERS.alternatives_min
@@ -161,7 +162,7 @@ def test_what_if_compares_and_promises_nothing(run):
 
 
 def test_decisions_are_listed_compared_and_moved_by_whom_it_concerns(run):
-    number = re.search(r"^decision (\d+): ", run("decide", "-q").stderr, re.MULTILINE)[1]
+    (number,) = re.findall(r"^decision (\d+): ", run("decide", "-q").stderr, re.MULTILINE)
     assert number in {row["number"] for row in rows(run("decisions", "list", "--format", "csv"))}
     assert "Before and after" in run("decisions", "diff", number).stdout
     refused = run("decisions", "approve", number)

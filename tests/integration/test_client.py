@@ -22,6 +22,7 @@ from models import (
     DraftState,
     FixedPair,
     HandoverFormat,
+    Job,
     JobState,
     KeptRelation,
     Parameters,
@@ -218,7 +219,7 @@ def test_placements_and_their_explanation(office):
 
 def test_the_progress_of_a_job_is_told_until_it_has_ended(office):
     job = office.what_if(WhatIf(fixed=(FixedPair(dataset="trees", site="hoster", allowed=True),)))
-    told = []
+    told: list[Job] = []
     result = office.result(job.id, told.append)
     assert told[-1].state is JobState.DONE
     assert office.job(job.id).result == result

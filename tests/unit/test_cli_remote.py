@@ -50,6 +50,11 @@ class Service:
         return Parameters(alternatives_min=1)
 
 
+def serving(ending: dict[str, Any] | BaseException, cancelling: Any = None) -> Any:
+    """Such a client, for whoever expects a real one."""
+    return Service(ending, cancelling)
+
+
 @pytest.fixture(autouse=True)
 def no_service(monkeypatch):
     for name in (remote.SERVER, remote.TOKEN, remote.CA_FILE):
@@ -92,7 +97,7 @@ def test_the_token_and_certificates_come_from_the_environment(monkeypatch, tmp_p
 
 
 def test_the_news_of_a_job_look_like_those_of_the_command_itself(capsys):
-    assert remote.follow(Service({"decision": 3}), JOB, quiet=False) == {"decision": 3}
+    assert remote.follow(serving({"decision": 3}), JOB, quiet=False) == {"decision": 3}
     assert capsys.readouterr().err.splitlines() == [
         "queued: waiting for a worker",
         "solve: searching (bound EUR 90)",
@@ -100,13 +105,13 @@ def test_the_news_of_a_job_look_like_those_of_the_command_itself(capsys):
 
 
 def test_quiet_says_nothing(capsys):
-    remote.follow(Service({}), JOB, quiet=True)
+    remote.follow(serving({}), JOB, quiet=True)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt(), SystemExit(143)])
 def test_whoever_interrupts_the_command_cancels_the_job(capsys, ending):
-    client = Service(ending)
+    client = serving(ending)
     with pytest.raises(type(ending)):
         remote.follow(client, JOB, quiet=True)
     assert client.cancelled == [JOB.id]
@@ -115,12 +120,12 @@ def test_whoever_interrupts_the_command_cancels_the_job(capsys, ending):
 
 def test_a_job_that_cannot_be_cancelled_is_named(capsys):
     with pytest.raises(KeyboardInterrupt):
-        remote.follow(Service(KeyboardInterrupt(), NotFound("gone")), JOB, quiet=True)
+        remote.follow(serving(KeyboardInterrupt(), NotFound("gone")), JOB, quiet=True)
     assert capsys.readouterr().err == f"job {JOB.id} could not be cancelled: gone\n"
 
 
 def test_a_job_whose_service_is_lost_is_not_taken_for_ended(capsys):
-    client = Service(ServiceError("away"))
+    client = serving(ServiceError("away"))
     with pytest.raises(ServiceError):
         remote.follow(client, JOB, quiet=True)
     assert client.cancelled == []
@@ -129,11 +134,11 @@ def test_a_job_whose_service_is_lost_is_not_taken_for_ended(capsys):
 
 def test_a_job_that_failed_raises_its_own_error():
     with pytest.raises(GapNotReached):
-        remote.follow(Service(GapNotReached("late")), JOB, quiet=True)
+        remote.follow(serving(GapNotReached("late")), JOB, quiet=True)
 
 
 def test_a_gap_alone_changes_nothing_else_of_the_citys_own_parameters(tmp_path):
-    client = Service({})
+    client = serving({})
     assert remote.asked_parameters(client, None, None, None) is None
     asked = remote.asked_parameters(client, None, Decimal("0.01"), None)
     assert asked == Parameters(alternatives_min=1, gap=Decimal("0.01"))
