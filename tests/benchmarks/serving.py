@@ -213,9 +213,7 @@ def show(results: Results, arguments: argparse.Namespace) -> None:
     """Print what was measured, ratios beside absolute values."""
     opa, read = results["bare_opa"], results["bare_read"]
     rate, seconds = arguments.rate, arguments.seconds
-    print(
-        f"\nThe service with {arguments.datasets:,} datasets x 20 sites, SQLite, two cores or more"
-    )
+    print(f"\nThe service with {arguments.datasets:,} datasets x 20 sites, SQLite")
     print(f"  start to ready        {results['start_to_ready_s']:.2f} s")
     print("  latency in ms, one request after the other      p50     p99")
     for name, key in (
