@@ -19,7 +19,7 @@ from models import (
     SourcedViolation,
     Verdict,
 )
-from placement.errors import NotFound, PolicyEngineError, PolicyRevisionMismatch
+from placement.errors import NotFound, PolicyEngineError, PolicyRevisionMismatch, StoreError
 from placement.service.city import Caller, City
 from placement.service.performing import Reply
 from placement.service.rows import sees
@@ -53,8 +53,12 @@ def check(city: City, caller: Caller, dataset: str, site: str) -> CheckAnswer:
         When the check was not recorded: then it is not answered.
     """
     for _ in range(TRIES):
-        with contextlib.suppress(VerdictUnknown):
+        try:
             return submit(city, caller, dataset, site).result(PATIENCE_S)
+        except VerdictUnknown:
+            pass
+        except TimeoutError as error:
+            raise StoreError("the check was not recorded in time") from error
         judge(city, caller, dataset, site)
     raise PolicyEngineError(_CHANGING)
 
