@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from placement.optimizer.arrays.problem import ArrayProblem, pair_weights
+from placement.optimizer.arrays.problem import ArrayProblem, Lineage, pair_weights
 from placement.optimizer.attributes import Flags, Indices
 
 ROUNDING = 1e-12
@@ -52,7 +52,7 @@ def _split(problem: ArrayProblem, units: Indices, closed: Flags) -> tuple[ArrayP
     order = np.argsort(class_of, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    lineage, apart = problem.lineage, problem.apart
+    apart = problem.apart
     return (
         replace(
             problem,
@@ -81,3 +81,7 @@ def _split(problem: ArrayProblem, units: Indices, closed: Flags) -> tuple[ArrayP
         ),
         order,
     )
+
+
+def _renamed(flows: Lineage, place: Indices) -> Lineage:
+    return replace(flows, source=place[flows.source], derived=place[flows.derived])

@@ -1,8 +1,8 @@
 """ArrayProblem: a placement problem as arrays, for up to tens of millions of datasets.
 
 A *unit* is what is placed as one: a dataset, a group of co-located ones, or, with a count, many
-that are equal in everything. Units of one *class* differ only in a few *features* (how many
-datasets, gigabytes, gigabytes read, delivered), so that cost and every weight are
+that are equal in everything. Units of one *class* differ only in a few *features* (gigabytes,
+gigabytes read, gigabytes delivered), so that cost and every weight are
 
     c_us  = sum_f cost[k, f, s] phi[f, u]          EUR a year, k the class of u
     w_rus = sum_f weights[k, f, s] phi[f, u]        for each coupling row r
@@ -49,10 +49,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Lineage:
-    """Flows between units with one replica at both ends, E of them.
+    """Flows between different units, E of them.
 
-    A flow costs yearly_gb * egress[s] when its source rests at s and its derived unit with
-    another operator, nothing otherwise.
+    With one replica at both ends a flow costs yearly_gb * egress[s] when its source rests at s
+    and its derived unit with another operator, nothing otherwise. With more, each replica of the
+    derived unit is fed from the cheapest of the source's, for nothing from the same operator.
     """
 
     source: Indices
@@ -110,7 +111,7 @@ class ArrayProblem:
     class_of: Indices
     """(U,) ascending."""
     features: Floats
-    """(F, U); feature 0 is the number of datasets in the unit."""
+    """(F, U), never negative; feature 0 is 1 for every unit."""
     counts: Floats
     """(U,) m_u: equal units that this one stands for; whole numbers."""
     cost: Floats
@@ -123,6 +124,8 @@ class ArrayProblem:
     """(S,)"""
     rows: tuple[Row, ...]
     lineage: Lineage = field(default_factory=_no_lineage)
+    replicated: Lineage = field(default_factory=_no_lineage)
+    """Flows with several replicas at an end: plans pay for them, the bound leaves them out."""
     apart: Apart = field(default_factory=_no_pairs)
     segregations: tuple[Segregation, ...] = ()
 
@@ -144,7 +147,8 @@ class ArrayProblem:
     @property
     def related(self) -> bool:
         """Whether anything but the coupling rows ties units together."""
-        return bool(len(self.lineage) or len(self.apart) or self.segregations)
+        flows = len(self.lineage) + len(self.replicated)
+        return bool(flows or len(self.apart) or self.segregations)
 
     @property
     def rhs(self) -> Floats:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models import Termination
-from placement.optimizer.arrays.problem import ArrayProblem, load_of, pair_costs, row_totals
+from placement.optimizer.arrays.problem import (
+    ArrayProblem,
+    Lineage,
+    load_of,
+    pair_costs,
+    row_totals,
+)
 from placement.optimizer.attributes import Floats, Indices
 
 BLOCK = 1 << 16
@@ -54,14 +60,28 @@ def plan_cost(problem: ArrayProblem, sites: Indices) -> float:
 
 
 def lineage_cost(problem: ArrayProblem, sites: Indices) -> float:
-    """EUR a year of all flows; both ends have one replica."""
-    flows = problem.lineage
+    """EUR a year of all flows."""
+    at = sites.reshape(problem.units, -1)
+    return _flows_cost(problem, problem.lineage, at[:, :1]) + _flows_cost(
+        problem, problem.replicated, at
+    )
+
+
+def _flows_cost(problem: ArrayProblem, flows: Lineage, at: Indices) -> float:
+    """sum_e f_e sum over the derived unit's sites t of min over the source's sites s of g_s.
+
+    It is 0 where a site of the source has the operator of t.
+    """
     if not len(flows):
         return 0.0
-    first = sites.reshape(problem.units, -1)[:, 0]
-    at, to = first[flows.source], first[flows.derived]
-    away = problem.operator_of[at] != problem.operator_of[to]
-    return float((flows.yearly_gb * flows.egress[at])[away].sum())
+    source, derived = at[flows.source], at[flows.derived]
+    cheapest = np.where(source >= 0, flows.egress[source], np.inf).min(axis=1)
+    total = 0.0
+    for to in derived.T:
+        near = (problem.operator_of[source] == problem.operator_of[to][:, None]) & (source >= 0)
+        away = (to >= 0) & ~near.any(axis=1)
+        total += float((flows.yearly_gb * cheapest)[away].sum())
+    return total
 
 
 def violations(problem: ArrayProblem, sites: Indices, *, tolerance: float = 0.0) -> list[str]:
