@@ -68,7 +68,8 @@ def _split(problem: ArrayProblem, units: Indices, closed: Flags) -> tuple[ArrayP
                 else replace(row, weights=np.concatenate([row.weights, row.weights[old]]))
                 for row in problem.rows
             ),
-            lineage=replace(lineage, source=place[lineage.source], derived=place[lineage.derived]),
+            lineage=_renamed(problem.lineage, place),
+            replicated=_renamed(problem.replicated, place),
             apart=replace(apart, first=place[apart.first], second=place[apart.second]),
             segregations=tuple(
                 replace(
