@@ -32,7 +32,7 @@ def add_segregation(model: Model) -> None:
 def _add_rule(model: Model, number: int, rule: SegregatedDuties, site: int) -> None:
     name = f"segregation[{rule.site}]"
     at = model.column_of(site)
-    carries = [_carriers(model.instance, duty)[at.units] for duty in (rule.duty, rule.other)]
+    carries = [carriers(model.instance, duty)[at.units] for duty in (rule.duty, rule.other)]
     one, other = carries[0] & ~carries[1], carries[1] & ~carries[0]
     both = _pick(at.variables, carries[0] & carries[1])
     sides = [_pick(at.variables, one), _pick(at.variables, other)]
@@ -46,7 +46,7 @@ def _add_rule(model: Model, number: int, rule: SegregatedDuties, site: int) -> N
     model.add(name, terms, pulp.LpConstraintLE, 1.0)
 
 
-def _carriers(instance: Instance, duty: str) -> Flags:
+def carriers(instance: Instance, duty: str) -> Flags:
     """(U,) units with a member that carries the duty."""
     duties = [set(dataset.duties) for dataset in instance.of.datasets]
     return np.array(
