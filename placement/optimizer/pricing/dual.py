@@ -2,7 +2,8 @@
 
 For any prices p >= 0
 
-    L(p) = sum_u m_u (sum of the n_u smallest over operators o of min_{s in o} c'_us) - sum_r p_r b_r
+    L(p)  = sum_u m_u (sum of the n_u smallest over operators o of min_{s in o} c'_us)
+            - sum_r p_r b_r
     c'_us = c_us + sum_r p_r w_rus (+ extra_us)
 
 is a lower bound on the cost of every plan (Lagrangian relaxation; Geoffrion 1974, Lagrangean
@@ -17,9 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placement.optimizer.arrays.problem import ArrayProblem, row_totals
 from placement.optimizer.attributes import Flags, Floats, Indices
@@ -35,13 +37,16 @@ LONG_RUN = 48
 
 _T = TypeVar("_T")
 
+Places = NDArray[np.integer[Any]]
+"""Sites by their numbers."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """What prices prove, and what the units choose at them."""
 
     bound: float
-    """L in EUR a year, less than its rounding: no plan costs less. inf where a unit fits nowhere."""
+    """L in EUR a year, rounded down: no plan costs less. inf where a unit fits nowhere."""
     sites: Indices
     """(U, n) cheapest site of each replica, ascending, -1 behind a unit's last."""
     totals: Floats
@@ -104,17 +109,37 @@ def evaluate_part(
     """The minima and row totals of all units; chosen sites are written to `sites`, (U, n)."""
     folded = Folded(problem, prices, extra)
 
-    def work(begin: int, end: int) -> tuple[int, Floats, float, float]:
-        return _choose(folded, begin, end, sites)
+    def work(begin: int, end: int) -> Share:
+        best, chosen = choices(folded, begin, end, folded.costs(begin, end))
+        if sites is not None:
+            for column, at in enumerate(chosen):
+                sites[begin:end, column] = at
+        return share_of(folded, begin, end, best, chosen)
 
-    load = np.zeros(problem.cost.shape)
-    value = magnitude = 0.0
-    for first, part, more, size in in_pieces(problem, work, watch):
-        load[first : first + len(part)] += part
-        value += more
-        magnitude += size
-    value += float((load * folded.coefficients).sum())
-    return Part(value, magnitude + folded.magnitude(load), row_totals(problem, load))
+    return summed(folded, in_pieces(problem, work, watch))
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a piece of work adds."""
+
+    first: int
+    """Its first class."""
+    load: Floats
+    """(classes, F, S)"""
+    value: float
+    """What the load does not tell: extra costs; inf where a unit fits nowhere."""
+    magnitude: float
+
+
+def summed(folded: Folded, shares: Sequence[Share]) -> Part:
+    """Pieces added up, in their order."""
+    load = np.zeros(folded.problem.cost.shape)
+    for share in shares:
+        load[share.first : share.first + len(share.load)] += share.load
+    value = sum(share.value for share in shares) + float((load * folded.coefficients).sum())
+    magnitude = sum(share.magnitude for share in shares) + folded.magnitude(load)
+    return Part(value, magnitude, row_totals(folded.problem, load))
 
 
 def reduced(
@@ -165,7 +190,7 @@ class Folded:
         self.single = bool((problem.replicas == 1).all())
         self.alike = bool((problem.counts == 1.0).all())
         self._closed = ~problem.open
-        self._any_closed = self._closed.any(axis=1)
+        self._any_closed: Flags = np.asarray(self._closed.any(axis=1))
 
     def costs(self, begin: int, end: int) -> Floats:
         """(S, n) c' of units begin..end, infinite where closed."""
@@ -245,7 +270,7 @@ def in_pieces(
             raise
 
 
-def least(costs: Floats) -> tuple[Floats, Indices]:
+def least(costs: Floats) -> tuple[Floats, Places]:
     """(n,) minima over the first axis of (S, n), and where they are; the first of equals."""
     best = costs[0].copy()
     where = np.zeros(costs.shape[1], dtype=np.int16)
@@ -288,35 +313,32 @@ def smallest(costs: Floats, operator_of: Indices, replicas: Indices) -> tuple[Fl
     return sums, np.where(chosen == far, -1, chosen)
 
 
-def _choose(
-    folded: Folded, begin: int, end: int, sites: Indices | None
-) -> tuple[int, Floats, float, float]:
-    """Load of a piece by class from its first, the part of its value outside it, and their size."""
+def choices(folded: Folded, begin: int, end: int, costs: Floats) -> tuple[Floats, Sequence[Places]]:
+    """(n,) least costs of a piece, and for each replica (n,) sites, -1 behind a unit's last."""
     problem = folded.problem
-    costs = folded.costs(begin, end)
-    k = problem.class_of[begin:end]
     if folded.single:
         best, where = least(costs)
-        chosen: Sequence[Indices] = [where]
-    else:
-        best, where = smallest(costs, problem.operator_of, problem.replicas[k])
-        chosen = list(where)
-    if sites is not None:
-        for column, at in enumerate(chosen):
-            sites[begin:end, column] = at
+        return best, [where]
+    replicas = problem.replicas[problem.class_of[begin:end]]
+    best, sites = smallest(costs, problem.operator_of, replicas)
+    return best, list(sites)
+
+
+def share_of(folded: Folded, begin: int, end: int, best: Floats, chosen: Sequence[Places]) -> Share:
+    """What a piece adds when its units take the chosen sites."""
+    problem = folded.problem
+    first = int(problem.class_of[begin])
     if not np.isfinite(best.max(initial=0.0)):
-        nothing = np.zeros((1, *problem.cost.shape[1:]))
-        return int(k[0]), nothing, np.inf, 0.0
+        return Share(first, np.zeros((1, *problem.cost.shape[1:])), np.inf, 0.0)
     counts = None if folded.alike else problem.counts[begin:end]
     load = _load(problem, begin, end, chosen, counts)
     if folded.extra is None:
-        return int(k[0]), load, 0.0, 0.0
-    more, size = _messages(folded.extra[:, begin:end], chosen, counts)
-    return int(k[0]), load, more, size
+        return Share(first, load, 0.0, 0.0)
+    return Share(first, load, *_messages(folded.extra[:, begin:end], chosen, counts))
 
 
 def _messages(
-    extra: Floats, chosen: Sequence[Indices], counts: Floats | None
+    extra: Floats, chosen: Sequence[Places], counts: Floats | None
 ) -> tuple[float, float]:
     """What the extra costs add at the chosen sites, and what their rounding is relative to."""
     unit = np.arange(extra.shape[1])
@@ -331,7 +353,7 @@ def _messages(
 
 
 def _load(
-    problem: ArrayProblem, begin: int, end: int, chosen: Sequence[Indices], counts: Floats | None
+    problem: ArrayProblem, begin: int, end: int, chosen: Sequence[Places], counts: Floats | None
 ) -> Floats:
     """(classes of the piece, F, S) what its units bring to their sites."""
     k = problem.class_of[begin:end]
