@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -48,16 +49,26 @@ def contradictions(
     for pair in separations:
         group = group_of.get(pair.first)
         if group is not None and group == group_of.get(pair.second):
-            found.append(
-                f"{pair.first} and {pair.second} must rest apart (separation by {pair.level}) "
-                f"and together (co-location of {', '.join(group)})"
-            )
+            found.append(apart_and_together(pair.first, pair.second, pair.level, group))
     for group in groups:
         wanted = {member: replicas[member] for member in group}
         if len(set(wanted.values())) > 1:
-            numbers = ", ".join(f"{member} wants {n}" for member, n in wanted.items())
-            found.append(
-                f"a co-location group must want one number of replicas, since its members "
-                f"rest at the same sites: {numbers}"
-            )
+            found.append(unequal_replicas(wanted))
     return tuple(found)
+
+
+def apart_and_together(first: str, second: str, level: str, group: Sequence[str]) -> str:
+    """The sentence on a separated pair within one co-location group."""
+    return (
+        f"{first} and {second} must rest apart (separation by {level}) "
+        f"and together (co-location of {', '.join(group)})"
+    )
+
+
+def unequal_replicas(wanted: Mapping[str, int]) -> str:
+    """The sentence on a co-location group whose members want different numbers of replicas."""
+    numbers = ", ".join(f"{member} wants {n}" for member, n in wanted.items())
+    return (
+        f"a co-location group must want one number of replicas, since its members "
+        f"rest at the same sites: {numbers}"
+    )

@@ -14,7 +14,7 @@ from placement.errors import BadInput, Defect
 if TYPE_CHECKING:
     import networkx as nx
 
-_FLOW_GB_MAX = Decimal(10**12)
+FLOW_GB_MAX = Decimal(10**12)
 """Largest volume a model holds (models.base.MonthlyGb)."""
 
 
@@ -45,7 +45,7 @@ def read_lineage(catalog: Catalog) -> Lineage:
     graph.add_nodes_from(d.id for d in catalog.datasets)
     graph.add_edges_from((r.source, r.derived) for r in relations)
     if not nx.is_directed_acyclic_graph(graph):
-        raise BadInput(_cycle_defects(graph))
+        raise BadInput(cycle_defects(graph))
     edges: dict[str, list[DerivedFrom]] = {d.id: [] for d in catalog.datasets}
     for relation in relations:
         edges[relation.derived].append(relation)
@@ -108,10 +108,10 @@ def summed_flows(catalog: Catalog) -> tuple[Flow, ...]:
             "",
             f"dataset {derived}",
             "monthly_transfer_gb",
-            f"the flows from {source} add up to {total} GB, more than {_FLOW_GB_MAX}",
+            f"the flows from {source} add up to {total} GB, more than {FLOW_GB_MAX}",
         )
         for (source, derived), total in totals.items()
-        if total > _FLOW_GB_MAX
+        if total > FLOW_GB_MAX
     ]
     if too_large:
         raise BadInput(too_large)
@@ -128,7 +128,8 @@ def _derived_from(catalog: Catalog) -> list[DerivedFrom]:
     return sorted(found, key=lambda r: (r.derived, r.source, r.model_dump_json()))
 
 
-def _cycle_defects(graph: nx.DiGraph[str]) -> list[Defect]:
+def cycle_defects(graph: nx.DiGraph[str]) -> list[Defect]:
+    """One defect a strongly connected part of source -> derived, naming a shortest cycle in it."""
     import networkx as nx
 
     defects = []
