@@ -32,13 +32,12 @@ def mixed(values: Keys) -> Keys:
 def class_keys(problem: ArrayProblem) -> Keys:
     """(K,) keys of what classes cost, weigh, and where they may rest."""
     classes = problem.classes
-    parts = [problem.cost.reshape(classes, -1), problem.open, problem.replicas[:, None]]
-    parts += [row.weights.reshape(len(row.weights), -1) for row in problem.rows]
-    keys = np.zeros(classes, dtype=np.uint64)
-    for part in parts:
-        bits = np.ascontiguousarray(part, dtype=np.float64) + 0.0
-        columns = bits.view(np.uint64).reshape(len(part), -1)
-        keys = mixed(keys + _weighed(columns.T, len(part)))
+    parts = [problem.cost, problem.open, problem.replicas]
+    keys = np.zeros(problem.classes, dtype=np.uint64)
+    for part in [*parts, *(row.weights for row in problem.rows)]:
+        bits = np.asarray(part, dtype=np.float64) + 0.0
+        flat = np.ascontiguousarray(bits.reshape(len(part), bits[:1].size or 1))
+        keys = mixed(keys + _weighed(flat.view(np.uint64).T, len(part)))
     return keys
 
 
@@ -51,8 +50,8 @@ def unit_keys(problem: ArrayProblem, classes: Keys, begin: int, end: int) -> Key
 
 def shares(keys: Keys) -> NDArray[np.float64]:
     """(n,) numbers in [0, 1), as good as drawn at random."""
-    drawn: NDArray[np.float64] = (mixed(keys + np.uint64(_GOLDEN)) >> np.uint64(11)) * 2.0**-53
-    return drawn
+    whole = mixed(keys + np.uint64(_GOLDEN)) >> np.uint64(11)
+    return whole.astype(np.float64) * 2.0**-53
 
 
 def _weighed(rows: Keys, columns: int) -> Keys:

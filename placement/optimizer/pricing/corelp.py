@@ -65,21 +65,6 @@ class CoreAnswer:
     """EUR a year paid for leaving the box: 0 where its placement meets all rows."""
 
 
-def solve_core(task: CoreTask, watch: Watch) -> CoreAnswer:
-    """Solve it.
-
-    Raises
-    ------
-    OutOfTime
-        Where the watch ran out.
-    SolverError
-        Where HiGHS fails.
-    """
-    unit, site = _columns(task)
-    weights = _weights(task.problem, unit, site)
-    return _run(task, unit, site, weights, watch)
-
-
 @dataclass(frozen=True)
 class _Programme:
     """The programme before it is scaled: columns of pairs, then over and under for each row."""
@@ -219,7 +204,7 @@ def _model(task: CoreTask, programme: _Programme, row_scale: Floats, money: floa
 
 def _solved(model: Any, watch: Watch) -> Any:
     """HiGHS after an optimal run."""
-    highs = highspy.Highs()
+    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     options = {
         "output_flag": False,
         "threads": THREADS,

@@ -26,8 +26,6 @@ from placement.optimizer.progress import Watch
 
 SAMPLE = 20_000
 COARSE = (5.0, 1.5, 0.5, 0.15, 0.05)
-SECOND = 160_000
-MIDDLE = (0.05, 0.02)
 CAP = 1e5
 """Prices at most, in units of what is at stake per unit of a row's weight."""
 STEPS = 12
@@ -99,21 +97,11 @@ def _coarse(shard: Shard, size: Size, cap: Floats, watch: Watch) -> Floats:
     """Prices from samples, the temperature falling."""
     prices = np.zeros(len(shard.rhs))
     tolerance = ENOUGH * size.stake
-    for count, taus in ((SAMPLE, COARSE), (SECOND, MIDDLE)):
-        whole = size.units <= 1.5 * count
-        pick = shard.near(BINS) if whole else shard.sample(count / size.stake, watch)
-        soft = Soft(pick.problem, pick.extra, watch)
-        rhs = shard.rhs
-        for tau in taus:
-            prices = maximise(
-                partial(soft.curve, tau=tau),
-                rhs,
-                prices,
-                np.zeros_like(cap),
-                cap,
-                steps=STEPS,
-                tolerance=tau * tolerance,
-            )
-        if whole:
-            break
+    whole = size.units <= 1.5 * SAMPLE
+    pick = shard.near(BINS) if whole else shard.sample(SAMPLE / size.stake, watch)
+    soft = Soft(pick.problem, pick.extra, watch)
+    low, rhs = np.zeros_like(cap), shard.rhs
+    for tau in COARSE:
+        curve = partial(soft.curve, tau=tau)
+        prices = maximise(curve, rhs, prices, low, cap, steps=STEPS, tolerance=tau * tolerance)
     return prices

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from placement.optimizer.arrays.problem import ArrayProblem
-from placement.optimizer.attributes import Floats, Indices
+from placement.optimizer.attributes import Floats
 from placement.optimizer.pricing.dual import (
     Folded,
     Part,
+    Places,
     Share,
     by_operator,
     choices,
@@ -31,7 +32,7 @@ def survey_part(
     prices: Floats,
     extra: Floats | None,
     by_feature: Floats,
-    bins: Indices,
+    bins: Places,
     watch: Watch | None = None,
 ) -> Part:
     """The bound's part, as `evaluate_part`; each unit's bin of margins is written to `bins`.
@@ -80,6 +81,7 @@ def several_margins(problem: ArrayProblem, begin: int, end: int, costs: Floats) 
     return nearest
 
 
-def _bins(ratio: Floats) -> Indices:
+def _bins(ratio: Floats) -> Places:
     place = (np.log10(np.clip(ratio, 10.0**LOWEST, 1e4)) - LOWEST) * PER_DECADE
-    return np.minimum(place, BINS - 1).astype(np.intp)
+    bins: Places = np.minimum(place, BINS - 1).astype(np.int16)
+    return bins

@@ -1,8 +1,8 @@
 """Newton's method on the soft bound, prices kept within bounds.
 
 A step d maximises the quadratic model g'd - d'(C + damping diag C)d / 2 with p + d within
-bounds, C the curvature. A step that gains less than a share of what its model promises is damped more
-(Levenberg 1944); one that does is damped less.
+bounds, C the curvature. A step that gains less than a share of what its model promises is damped
+more (Levenberg 1944); one that does is damped less.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _floors(gradient: Floats, diagonal: Floats, width: Floats) -> Floats:
 
 
 def box_maximum(gradient: Floats, matrix: Floats, low: Floats, high: Floats) -> Floats:
-    """d between low and high that maximises g'd - d'Md/2, M positive definite.
+    """The d between low and high that maximises g'd - d'Md/2, M positive definite.
 
     Bounds are exchanged all at once as long as that settles, which takes a few rounds (Kunisch and
     Rendl 2003, An infeasible active set method for quadratic problems with simple bounds); else

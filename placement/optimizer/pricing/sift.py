@@ -27,6 +27,8 @@ from placement.optimizer.progress import Watch
 NEAR = 40_000
 """Units near a tie that the smooth steps see."""
 FINE = (0.01, 0.003, 0.001)
+PROMISE = 1e-9
+SMOOTH_STEPS = 8
 CORE = 1_500
 """Units of the linear programme."""
 MOST = 6_000
@@ -82,7 +84,7 @@ def sift(shard: Shard, prices: Floats, scale: Floats, cap: Floats, watch: Watch)
         gained = there.bound - best.bound
         width *= 2.0 if gained > 0.0 else 0.3
         best = there if gained > 0.0 else best
-        if value - best.bound <= CLOSE * abs(value):
+        if np.isfinite(value) and value - best.bound <= CLOSE * abs(value):
             break
     return Sifted(best.prices, best.part, value, core, answer.shares if answer else None, rounds)
 
@@ -101,7 +103,7 @@ def _nearest(shard: Shard, here: _Here, count: int) -> tuple[Pick, float]:
 
 def _smooth(shard: Shard, here: _Here, scale: Floats, cap: Floats, watch: Watch) -> Floats:
     """Soft steps over the units near a tie, all others staying where they are."""
-    pick, widest = _nearest(shard, here, NEAR)
+    pick, _ = _nearest(shard, here, NEAR)
     soft = Soft(pick.problem, pick.extra, watch)
     own = evaluate(pick.problem, here.prices, pick.extra, watch)
     rhs = shard.rhs - (here.part.totals - own.totals)
@@ -110,8 +112,8 @@ def _smooth(shard: Shard, here: _Here, scale: Floats, cap: Floats, watch: Watch)
     prices = here.prices
     for tau in FINE:
         curve = partial(soft.curve, tau=tau)
-        tolerance = 1e-12 * abs(here.bound)
-        prices = maximise(curve, rhs, prices, low, high, steps=8, tolerance=tolerance)
+        tolerance = PROMISE * abs(here.bound)
+        prices = maximise(curve, rhs, prices, low, high, steps=SMOOTH_STEPS, tolerance=tolerance)
     return prices
 
 

@@ -328,4 +328,5 @@ def _level(v: Floats, heat: Floats, replicas: Indices) -> Floats:
         middle = 0.5 * (low + high)
         more = np.exp(-np.logaddexp(0.0, (v - middle) / heat)).sum(axis=0) < replicas
         low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return 0.5 * (low + high)
+    level: Floats = 0.5 * (low + high)
+    return level
