@@ -63,6 +63,8 @@ class Task:
     """(U, S) pairs of a plan to start from."""
     brief: bool = False
     """Look for good plans rather than for a proof, and give up after some nodes."""
+    nodes: int = BRIEF_NODES
+    """After how many nodes to give up, where brief."""
 
 
 def run(model: Model, task: Task, watch: Watch, known_bound: float | None = None) -> Outcome:
@@ -152,7 +154,7 @@ class InProcess(pulp.HiGHS):  # type: ignore[misc]  # PuLP publishes no types
         self._reported_s = 0.0
         options: dict[str, Any] = {"random_seed": SEED}
         if task.brief:
-            options |= {"mip_heuristic_effort": 0.5, "mip_max_nodes": BRIEF_NODES}
+            options |= {"mip_heuristic_effort": 0.5, "mip_max_nodes": task.nodes}
         if task.target is not None:
             options["objective_target"] = task.target * scale
         interrupts = highspy.cb.HighsCallbackType
@@ -226,6 +228,7 @@ def _matrix(lp: pulp.LpProblem, variables: list[Any], *, integer: bool) -> Any:
     objective = lp.objective
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(variables), len(rows)
+    model.offset_ = float(objective.constant)
     model.col_cost_ = np.array([objective.get(v, 0.0) for v in variables], dtype=np.float64)
     model.col_lower_ = np.array([v.lowBound for v in variables], dtype=np.float64)
     model.col_upper_ = np.array([v.upBound for v in variables], dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Price and polish: exact programmes over near ties, and the whole problem where that is small."""

@@ -1,0 +1,135 @@
+"""An integer programme from arrays: PuLP variables and rows, solved by HiGHS in this process."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pulp
+
+from placement.optimizer.attributes import Floats, Indices
+from placement.optimizer.highs import FEASIBLE, Ending, InProcess, Task, read_ending
+from placement.optimizer.progress import Watch
+
+LARGEST_COEFFICIENT = 2.0**20
+"""HiGHS holds rows to an absolute 1e-6, so rows are scaled, by a power of two, to this."""
+LARGEST_COST = 2.0**17
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What HiGHS says, in EUR a year."""
+
+    ending: Ending
+    values: Floats | None
+    """(C,) whole numbers of the first C variables; none without a plan."""
+    bound: float
+    """Proven by HiGHS; minus infinity where it has proven nothing."""
+
+
+class Program:
+    """Minimise offset + sum_j c_j x_j over whole numbers 0 <= x_j <= upper_j, and rows.
+
+    Variables are named by number, padded with zeros, because PuLP sorts by name.
+    """
+
+    def __init__(self, cost: Floats, upper: Floats, offset: float = 0.0) -> None:
+        self.problem = pulp.LpProblem("placement", pulp.LpMinimize)
+        make = self.problem.add_variable
+        self.columns = len(cost)
+        self._cost = cost.tolist()
+        self._offset = offset
+        self._x: list[Any] = [
+            make(f"x_{j:08d}", 0, most, cat=pulp.LpInteger) for j, most in enumerate(upper.tolist())
+        ]
+
+    @property
+    def size(self) -> int:
+        """Variables so far."""
+        return len(self._x)
+
+    def shares(self, cost: Floats) -> Indices:
+        """New continuous variables between 0 and 1, and what each costs."""
+        begin = len(self._x)
+        make = self.problem.add_variable
+        for j, price in enumerate(cost.tolist(), begin):
+            self._x.append(make(f"y_{j:08d}", 0, 1))
+            self._cost.append(price)
+        return np.arange(begin, len(self._x))
+
+    def add(self, columns: Indices, weights: Floats, rhs: float, *, equal: bool = False) -> None:
+        """sum_j weights_j x_j <= rhs, or =; every variable at most once."""
+        scale = row_scale(weights)
+        x = self._x
+        pairs = zip([x[j] for j in columns.tolist()], (weights * scale).tolist(), strict=True)
+        sense = pulp.LpConstraintEQ if equal else pulp.LpConstraintLE
+        name = f"r_{self.problem.numConstraints():08d}"
+        expression = pulp.LpAffineExpression(list(pairs))
+        self.problem.addConstraint(pulp.LpConstraint(expression, sense, name, rhs * scale))
+
+    def solve(
+        self, task: Task, watch: Watch, *, start: Floats | None = None, known: float | None = None
+    ) -> Answer:
+        """Run HiGHS once.
+
+        Parameters
+        ----------
+        start
+            (C,) values of a plan to start from.
+        known
+            A bound for progress reports, EUR a year.
+
+        Raises
+        ------
+        SolverError
+            Where HiGHS ends in a state that is neither an answer nor a limit.
+        """
+        cost = np.array(self._cost)
+        scale = power_of_two(cost, LARGEST_COST)
+        objective = zip(self._x, (cost * scale).tolist(), strict=True)
+        self.problem.setObjective(pulp.LpAffineExpression(list(objective), self._offset * scale))
+        solver = InProcess(task, scale, watch, known)
+        if start is not None:
+            solver.start = self._x[: len(start)], start
+        self.problem.solve(solver)
+        solver.raise_interrupt()
+        highs = self.problem.solverModel
+        found = highs.getInfo().primal_solution_status == FEASIBLE
+        bound = float(highs.getInfo().mip_dual_bound) / scale
+        values = np.array(highs.getSolution().col_value)[: self.columns] if found else None
+        return Answer(
+            ending=read_ending(highs),
+            values=None if values is None else np.rint(values),
+            bound=bound if np.isfinite(bound) else -np.inf,
+        )
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Many small objects are made: the collector would visit every one in vain."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def power_of_two(values: Floats, largest: float) -> float:
+    """The power of two that brings the largest absolute value just below `largest`."""
+    peak = float(np.abs(values).max(initial=0.0))
+    return 2.0 ** math.floor(math.log2(largest / peak)) if peak > 0 else 1.0
+
+
+def row_scale(weights: Floats) -> float:
+    """The power of two by which a row is handed to HiGHS."""
+    peak = float(np.abs(weights).max(initial=0.0))
+    if peak == 0 or 1.0 <= peak <= LARGEST_COEFFICIENT:
+        return 1.0
+    return power_of_two(weights, LARGEST_COEFFICIENT)

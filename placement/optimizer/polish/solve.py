@@ -1,0 +1,277 @@
+"""solve_arrays(): from a problem as arrays to a plan and its proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from models import Termination
+from placement.errors import SolverError
+from placement.optimizer.arrays.problem import ArrayProblem
+from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violations
+from placement.optimizer.attributes import Floats, Indices
+from placement.optimizer.highs import Ending
+from placement.optimizer.polish.polishing import Polished, polish, region_of
+from placement.optimizer.polish.resting import LocalResting
+from placement.optimizer.polish.spreading import counts_of, sites_of, spread_out
+from placement.optimizer.polish.whole import solve_whole
+from placement.optimizer.pricing.find import Priced, find_prices
+from placement.optimizer.pricing.merge import merge
+from placement.optimizer.progress import OutOfTime, Watch
+
+TINY = 2_000
+"""Pairs up to which the whole problem is solved at once."""
+SMALL = 60_000
+"""Pairs up to which the whole problem is solved where price and polish does not suffice."""
+MODERATE = 600_000
+"""Pairs that one HiGHS model may have after reduced costs have ruled out the others."""
+SMALL_SHARE = 0.15
+"""Share of the time that price and polish may take of a small problem."""
+EXACT = 1e-9
+"""Relative difference below which objective and bound are one number: sums of floats."""
+
+
+class Way(Enum):
+    """Which way a problem without relations is solved."""
+
+    BEST = "best"
+    WHOLE = "whole"
+    POLISH = "polish"
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Where to start from: an earlier answer to the same problem or a similar one."""
+
+    prices: Floats
+    """(R,)"""
+    sites: Indices | None = None
+    """(U, n)"""
+
+    @classmethod
+    def of(cls, solution: ArraySolution) -> Warm:
+        """What an answer leaves to the next."""
+        return cls(solution.prices, solution.sites)
+
+
+def solve_arrays(
+    problem: ArrayProblem,
+    *,
+    gap: float,
+    watch: Watch,
+    start: Warm | None = None,
+    seed: int = 0,
+    way: Way = Way.BEST,
+) -> ArraySolution:
+    """The cheapest sites of all units, and the proof of how good they are.
+
+    Parameters
+    ----------
+    problem
+        U units, S sites, R rows; every unit has a count of one: equal ones are merged here.
+    gap
+        (objective - bound) / objective that is good enough; 0 for a proof of optimality.
+    watch
+        Deadline, cancellation and progress; phases prices, sift, core, search.
+    start
+        Where to start from.
+    seed
+        Of all that is random.
+    way
+        Only for tests and measurements: skip what is not asked for.
+
+    Returns
+    -------
+    ArraySolution
+        WITHIN_GAP with a plan, TIME_LIMIT with the best plan so far, if any, and its true gap,
+        or INFEASIBLE, proven by a price ray or by HiGHS.
+
+    Raises
+    ------
+    SolverError
+        Where HiGHS fails, or a plan does not hold against the problem.
+    """
+    if problem.related:
+        from placement.optimizer.relations import solve_related
+
+        return solve_related(problem, gap=gap, watch=watch, start=start, seed=seed)
+    if (problem.counts != 1.0).any():
+        raise SolverError("equal units are merged inside the solver, not before")
+    search = Separable(problem, gap, watch, start, seed, way)
+    with suppress(OutOfTime):
+        search.run()
+    return search.answer()
+
+
+@dataclass
+class Separable:
+    """One solve of a problem whose units are tied by coupling rows alone."""
+
+    problem: ArrayProblem
+    gap: float
+    watch: Watch
+    start: Warm | None
+    seed: int
+    way: Way
+    prices: Floats = field(init=False)
+    bound: float = -np.inf
+    proven_by_prices: float = -np.inf
+    sites: Indices | None = None
+    objective: float = np.inf
+    infeasible: bool = False
+    core: tuple[str, ...] = ()
+    phases: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.prices = np.zeros(len(self.problem.rows))
+
+    @property
+    def achieved(self) -> float:
+        """The gap so far; differences that are rounding count as none."""
+        if self.sites is None:
+            return np.inf
+        if self.objective - self.bound <= EXACT * abs(self.objective):
+            return 0.0
+        return (self.objective - self.bound) / self.objective if self.objective > 0 else np.inf
+
+    @property
+    def proven(self) -> bool:
+        """The best plan is within the gap asked for."""
+        return self.achieved <= self.gap
+
+    def run(self) -> None:
+        """Search until the gap asked for is proven, infeasibility is, or time runs out."""
+        self._take_start()
+        with self._phase("prices"):
+            self.watch.check()
+            self.merged, self.group_of = merge(self.problem)
+            first = None if self.start is None else self.start.prices
+            priced = find_prices(self.merged, self.watch, start=first)
+            self.prices, self.bound = priced.prices, priced.bound
+            self.proven_by_prices = priced.bound
+        if np.isposinf(self.bound) or priced.ray is not None:
+            self._is_infeasible(priced)
+            return
+        pairs = int(self.merged.open[self.merged.class_of].sum())
+        if self.way is not Way.WHOLE and (self.way is Way.POLISH or pairs > TINY):
+            small = pairs <= SMALL and self.way is Way.BEST
+            watch = self.watch.within(SMALL_SHARE * self.watch.left_s) if small else self.watch
+            with suppress(OutOfTime):
+                self._polish(watch)
+        self.watch.check()
+        if not self.proven and self.way is not Way.POLISH and pairs <= MODERATE:
+            with self._phase("search"):
+                self._whole()
+
+    def answer(self) -> ArraySolution:
+        """What was found."""
+        if self.infeasible:
+            return ArraySolution(
+                Termination.INFEASIBLE, self.prices, np.inf, core=self.core, phases=self.phases
+            )
+        within = self.sites is not None and self.proven
+        bound = self.bound
+        if self.sites is not None:
+            bound = self.objective if self.achieved == 0.0 else min(bound, self.objective)
+        return ArraySolution(
+            Termination.WITHIN_GAP if within else Termination.TIME_LIMIT,
+            self.prices,
+            bound,
+            self.sites,
+            self.objective,
+            phases=self.phases,
+        )
+
+    def _is_infeasible(self, priced: Priced) -> None:
+        self.infeasible = True
+        if priced.ray is not None:
+            self.prices = priced.ray
+            rows = self.problem.rows
+            self.core = tuple(rows[r].name for r in np.flatnonzero(priced.ray > 0).tolist())
+
+    def _take_start(self) -> None:
+        start = self.start
+        if start is not None and start.sites is not None:
+            sites = start.sites.reshape(self.problem.units, -1)
+            if not violations(self.problem, sites):
+                self.sites, self.objective = sites, plan_cost(self.problem, sites)
+
+    def _polish(self, watch: Watch) -> None:
+        with self._phase("sift"):
+            shard = LocalResting(self.merged)
+            polished = Polished(*region_of(shard, self.prices, watch))
+        with self._phase("core"):
+            try:
+                polish(polished, self.bound, self.gap, watch)
+            finally:
+                if polished.x is not None:
+                    self._keep_region(shard, polished)
+
+    def _keep_region(self, shard: LocalResting, polished: Polished) -> None:
+        """The plan of a region and of everybody at rest, one site a unit."""
+        assert polished.x is not None
+        rest, units = shard.sites, polished.pick.units
+        if self.group_of is None or len(self.group_of) == self.merged.units:
+            replicas = self.merged.replicas[self.merged.class_of[units]]
+            rest[units] = -1
+            own = sites_of(polished.x, replicas)
+            rest[units, : own.shape[1]] = own
+            self._keep(rest)
+            return
+        x = np.zeros((self.merged.units, self.merged.sites), dtype=np.intp)
+        unit, column = np.nonzero(rest >= 0)
+        np.add.at(x, (unit, rest[unit, column]), self.merged.counts[unit].astype(np.intp))
+        x[units] = polished.x
+        self._keep_counts(x)
+
+    def _keep_counts(self, x: Indices) -> None:
+        """A plan as copies of merged units."""
+        replicas = self.problem.replicas[self.problem.class_of]
+        if self.group_of is None or len(self.group_of) == self.merged.units:
+            self._keep(sites_of(x, replicas))
+        else:
+            self._keep(spread_out(x, self.group_of)[:, None])
+
+    def _keep(self, sites: Indices) -> None:
+        """Hold a plan against the problem itself; keep it when better."""
+        broken = violations(self.problem, sites)
+        if broken:
+            raise SolverError(f"the plan found breaks {broken[0]}")
+        objective = plan_cost(self.problem, sites)
+        if objective < self.objective:
+            self.sites, self.objective = sites, objective
+            self.watch.report(self.objective, self.bound)
+
+    def _whole(self) -> None:
+        start = None
+        if self.sites is not None:
+            shape = self.merged.units, self.merged.sites
+            start = counts_of(self.sites, shape, self.group_of)
+        verdict = solve_whole(
+            self.merged,
+            self.prices,
+            proven=self.proven_by_prices,
+            bound=self.bound,
+            start=start,
+            objective=self.objective,
+            gap=self.gap,
+            watch=self.watch,
+        )
+        self.infeasible = verdict.ending is Ending.INFEASIBLE
+        self.bound = max(self.bound, verdict.bound)
+        if verdict.x is not None:
+            self._keep_counts(verdict.x)
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        self.watch.enter(name, self.objective if self.sites is not None else None, self.bound)
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - began
