@@ -7,7 +7,7 @@
 # PYTHON names another Python (3.11 or newer); PLACEMENT_OPA_BIN names an OPA you already have.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test setup lint types policies unit bench lock clean
+.PHONY: help demo shell test setup lint types policies unit bench bench-optimizer lock clean
 
 RUNTIME := ./.ci/env runtime
 DEV     := ./.ci/env dev
@@ -28,7 +28,8 @@ help:
 	@echo "make types     mypy --strict"
 	@echo "make policies  the Rego: format, types, tests and their coverage, style"
 	@echo "make unit      pytest"
-	@echo "make bench     how long decisions take, and how fast the service answers"
+	@echo "make bench     how long decisions take, how fast the service answers, and the optimizer against others"
+	@echo "make bench-optimizer ARGS='--only warm'   a part of the last of these"
 	@echo "make setup     only build the environment that the others use"
 	@echo "make lock      choose newer versions of all libraries and pin them"
 	@echo "make clean     remove what the above left in the tree, and cached environments"
@@ -48,6 +49,10 @@ lint types policies unit:
 bench:
 	@$(DEV) python -m tests.benchmarks
 	@$(DEV) python -m tests.benchmarks.serving
+	@$(DEV) python -m tests.benchmarks.optimizer
+
+bench-optimizer:
+	@$(DEV) python -m tests.benchmarks.optimizer $(ARGS)
 
 setup:
 	@$(DEV) true
