@@ -1,0 +1,194 @@
+"""Cases of the object certificate as columns, and synthetic cities of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from models import (
+    Catalog,
+    CoLocated,
+    Cumulated,
+    DerivedFrom,
+    FixedPair,
+    Parameters,
+    PolicyInput,
+    Separated,
+    SiteRegister,
+    Verdict,
+)
+from models.columns import (
+    MICRO,
+    CatalogColumns,
+    Derivations,
+    EligibilityColumns,
+    FactColumns,
+    Groups,
+    PlacedColumns,
+    ProfileTable,
+    Separations,
+)
+from placement.certificate.columns import ColumnCertificate, certify_columns
+from placement.graph.columns import derive_fact_columns
+from tests.certificate_cases import Case, ask_segregated
+
+
+@dataclass(frozen=True)
+class ColumnCase:
+    """Everything a certificate of columns is made from."""
+
+    columns: CatalogColumns
+    register: SiteRegister
+    parameters: Parameters
+    eligibility: EligibilityColumns
+    facts: FactColumns
+    placed: PlacedColumns
+    ask: Callable[[PolicyInput], Verdict] | None
+    fixed: tuple[FixedPair, ...] = ()
+
+    def but(self, **changes: Any) -> ColumnCase:
+        return replace(self, **changes)
+
+    def judged(self, **claims: Any) -> ColumnCertificate:
+        return certify_columns(
+            self.columns,
+            self.register,
+            self.parameters,
+            self.eligibility,
+            self.facts,
+            self.placed,
+            fixed=self.fixed,
+            ask=self.ask,
+            ask_segregated=ask_segregated if self.ask else None,
+            **claims,
+        )
+
+    def failures(self, **claims: Any) -> dict[str, tuple[str, ...]]:
+        return {c.name: c.failures for c in self.judged(**claims).checks if not c.holds}
+
+    def row(self, dataset: str) -> int:
+        return self.columns.ids.to_pylist().index(dataset)
+
+    def site(self, name: str) -> int:
+        return [s.id for s in self.register.sites].index(name)
+
+    def moved(self, dataset: str, *names: str) -> ColumnCase:
+        sites = self.placed.sites.copy()
+        rows = sorted(self.site(name) for name in names)
+        sites[self.row(dataset)] = rows + [-1] * (sites.shape[1] - len(rows))
+        return self.but(placed=replace(self.placed, sites=sites))
+
+
+def as_columns(case: Case) -> ColumnCase:
+    """The same case in columns: kinds, facts, profiles, sites and prices."""
+    columns = catalog_columns(case.catalog)
+    names = columns.ids.to_pylist()
+    table = case.table()
+    row_of = {name: row for row, name in enumerate(names)}
+    profile_of = np.zeros(len(names), dtype=np.int32)
+    for name, profile in zip(table.datasets, table.profile_of, strict=True):
+        profile_of[row_of[name]] = profile
+    facts = derive_fact_columns(columns, case.parameters)
+    site_of = {site.id: s for s, site in enumerate(case.register.sites)}
+    most = max([1, *(len(at) for at in case.placements.values())])
+    sites = np.full((len(names), most), -1, dtype=np.int32)
+    for name, at in case.placements.items():
+        rows = sorted(site_of[site] for site in at)
+        sites[row_of[name], : len(rows)] = rows
+    flows = zip(facts.flow_source.tolist(), facts.flow_derived.tolist(), strict=True)
+    number = {(names[i], names[j]): e for e, (i, j) in enumerate(flows)}
+    messages = np.zeros((len(number) if case.flow_prices else 0, len(site_of)), dtype=np.int64)
+    for given in case.flow_prices:
+        amount = int(given.price * 10**6)
+        messages[number[given.source, given.derived], site_of[given.site]] = amount
+    return ColumnCase(
+        columns=columns,
+        register=case.register,
+        parameters=case.parameters,
+        eligibility=EligibilityColumns(
+            profile_of=profile_of,
+            table=ProfileTable(
+                sites=table.sites,
+                verdicts=table.verdicts,
+                obligations=table.obligations,
+                segregated_duties=table.segregated_duties,
+                policy_revision=table.policy_revision,
+                opa_version=table.opa_version,
+                as_of=table.as_of.isoformat(),
+            ),
+        ),
+        facts=facts,
+        placed=PlacedColumns(
+            sites=sites,
+            row_prices={p.row: int(p.price * 10**12) for p in case.prices},
+            flow_prices=messages,
+        ),
+        ask=case.ask,
+    )
+
+
+def catalog_columns(catalog: Catalog) -> CatalogColumns:
+    """A catalogue as columns, every dataset read by itself."""
+    datasets = sorted(catalog.datasets, key=lambda d: d.id)
+    row = {d.id: i for i, d in enumerate(datasets)}
+    kinds: dict[Any, int] = {}
+    currents: dict[tuple[str, ...], int] = {}
+    kind_of, current_of = [], []
+    for d in datasets:
+        kind = d.model_copy(
+            update={
+                "id": "kind",
+                "title": "kind",
+                "description": "",
+                "volume_gb": 0,
+                "monthly_read_gb": Decimal(0),
+                "monthly_egress_gb": Decimal(0),
+                "current_site": None,
+                "further_current_sites": (),
+            }
+        )
+        kind_of.append(kinds.setdefault(kind, len(kinds)))
+        current_of.append(currents.setdefault(d.current_sites, len(currents)))
+    lineage = [r for r in catalog.relations if isinstance(r, DerivedFrom)]
+    separated = [r for r in catalog.relations if isinstance(r, Separated)]
+
+    def groups(kind: type) -> Groups:
+        found = [r.members for r in catalog.relations if isinstance(r, kind)]
+        offsets = np.concatenate(([0], np.cumsum([len(m) for m in found]))).astype(np.int64)
+        return Groups(offsets, np.array([row[i] for m in found for i in m], dtype=np.int64))
+
+    def whole(values: Any) -> Any:
+        return np.array([int(v) for v in values], dtype=np.int64)
+
+    ends = [r.transformation is not None and r.transformation.ends_inheritance for r in lineage]
+    return CatalogColumns(
+        municipality=catalog.municipality,
+        source=catalog.source,
+        ids=pa.array([d.id for d in datasets], pa.string()),
+        kind_of=np.array(kind_of, dtype=np.int32),
+        kinds=tuple(kinds),
+        volume_gb=whole(d.volume_gb for d in datasets),
+        monthly_read_ugb=whole(d.monthly_read_gb * MICRO for d in datasets),
+        monthly_egress_ugb=whole(d.monthly_egress_gb * MICRO for d in datasets),
+        current_of=np.array(current_of, dtype=np.int32),
+        current_sites=tuple(currents),
+        derivations=Derivations(
+            whole(row[r.source] for r in lineage),
+            whole(row[r.derived] for r in lineage),
+            whole(r.monthly_transfer_gb * MICRO for r in lineage),
+            np.array(ends, dtype=np.bool_),
+        ),
+        co_located=groups(CoLocated),
+        separated=Separations(
+            groups(Separated),
+            np.array([r.level == "operator" for r in separated], dtype=np.bool_),
+        ),
+        cumulated=groups(Cumulated),
+        roles=catalog.roles,
+        contracts=catalog.contracts,
+    )
