@@ -7,10 +7,12 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from models import Frozen, decimal_text
 from placement.errors import BadInput, Defect
@@ -30,19 +32,37 @@ def write_json(model: Frozen, path: Path) -> None:
     text = json.dumps(
         model.model_dump(), default=_plain, indent=2, ensure_ascii=False, allow_nan=False
     )
+    with replacing(path) as stream:
+        stream.write((text + "\n").encode("utf-8"))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content becomes the file at `path` when all of it is written.
+
+    The file appears whole (temporary file, fsync, rename) or stays as it was. A link is written
+    through; an existing file keeps its permissions, a new one gets those of the umask.
+
+    Raises
+    ------
+    BadInput
+        Where nothing can be written: a folder, a device, a missing folder, no permission.
+    """
     try:
         target = path.resolve()
-        _replace(target, (text + "\n").encode("utf-8"), _mode(target))
+        with _temporary(target, _mode(target)) as stream:
+            yield stream
     except (OSError, RuntimeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BadInput([Defect(str(path), "", "", f"cannot be written: {reason}")]) from error
 
 
-def _replace(target: Path, content: bytes, mode: int) -> None:
+@contextmanager
+def _temporary(target: Path, mode: int) -> Iterator[BinaryIO]:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
