@@ -1,8 +1,8 @@
 """CP-SAT on a problem in a file: `python -m tests.benchmarks.cp_sat FOLDER GAP SECONDS`.
 
-In whole numbers: costs in millionths of a euro, rounded down; weights up where they are not whole.
-So its bound loses a millionth of a euro a dataset at most, and no plan of it exceeds a limit. This
-module must load nothing of ours: what loads HiGHS cannot load OR-tools.
+In whole numbers: costs in hundredths of a cent, rounded down; weights that are not whole in
+millionths, rounded up. So its bound loses that much a dataset at most, and no plan of it exceeds a
+limit. This module must load nothing of ours: what loads HiGHS cannot load OR-tools.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from ortools.sat.python import cp_model
 
-MICRO = 1e6
+COSTS = 1e4
+WEIGHTS = 1e6
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def _solve(problem: dict[str, Any], gap: float, limit_s: float) -> tuple[dict[st
     answer = {
         "build_s": build_s,
         "solve_s": time.perf_counter() - began - build_s,
-        "bound": solver.best_objective_bound / MICRO,
+        "bound": solver.best_objective_bound / COSTS,
         "ended": solver.status_name(status).lower(),
         "history": noting.history,
     }
@@ -61,12 +62,12 @@ def _model(problem: dict[str, Any]) -> tuple[cp_model.CpModel, Any]:
         model.add_exactly_one(x[begin:end])
     for r, rhs in enumerate(problem["rhs"].tolist()):
         weights = problem[f"weights_{r}"]
-        scale = 1.0 if (weights == np.round(weights)).all() else MICRO
+        scale = 1.0 if (weights == np.round(weights)).all() else WEIGHTS
         whole = np.ceil(weights * scale).astype(np.int64).tolist()
         terms = [x[c] for c in problem[f"columns_{r}"].tolist()]
         load = cp_model.LinearExpr.weighted_sum(terms, whole)
         model.add(load <= int(np.floor(rhs * scale)))
-    cost = np.floor(problem["cost"] * MICRO).astype(np.int64).tolist()
+    cost = np.floor(problem["cost"] * COSTS).astype(np.int64).tolist()
     model.minimize(cp_model.LinearExpr.weighted_sum(x, cost))
     return model, x
 
@@ -82,7 +83,7 @@ class Noting(cp_model.CpSolverSolutionCallback):
     def on_solution_callback(self) -> None:
         """A better plan was found."""
         moment = time.perf_counter() - self._began
-        point = self.objective_value / MICRO, self.best_objective_bound / MICRO
+        point = self.objective_value / COSTS, self.best_objective_bound / COSTS
         self.history.append((moment, *point))
 
 

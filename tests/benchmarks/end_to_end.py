@@ -18,13 +18,8 @@ from typing import Any
 from tests.benchmarks.own_process import Limits, measure
 
 CITY = "tests.benchmarks.big_city"
-CATALOG, SITES, PARAMETERS, PLAN = (
-    "catalog.parquet",
-    "sites.json",
-    "parameters.json",
-    "plan.parquet",
-)
-"""What the city is written to, and the plan."""
+SITES = 20
+PLAN = "plan.parquet"
 
 
 def decide_city(
@@ -42,7 +37,7 @@ def main() -> None:
     """Write a city, decide it, and tell the parent."""
     task = json.loads(sys.argv[1])
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "city"
         _write_city(folder, task)
         _say("ready")
         began = time.perf_counter()
@@ -54,17 +49,15 @@ def main() -> None:
 
 def _write_city(folder: Path, task: dict[str, Any]) -> None:
     """In a process of its own, so that its memory is gone before the command begins."""
-    write = (
-        f"import pathlib, {CITY} as city;"
-        f" city.write_city(pathlib.Path({str(folder)!r}), {task['datasets']}, {task['seed']})"
-    )
-    subprocess.run([sys.executable, "-c", write], check=True, stdout=sys.stderr)
+    size = [str(number) for number in (task["datasets"], SITES, task["seed"])]
+    command = [sys.executable, "-m", CITY, str(folder), *size]
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def _command(folder: Path) -> list[str]:
-    inputs = [f"--catalog={folder / CATALOG}", f"--sites={folder / SITES}"]
-    inputs.append(f"--parameters={folder / PARAMETERS}")
-    output = [f"--out={folder / PLAN}", "--format=json", "--quiet"]
+    inputs = [f"--catalog={folder}", f"--sites={folder / 'sites.json'}"]
+    inputs.append(f"--parameters={folder / 'parameters.json'}")
+    output = [f"--out={folder.parent / PLAN}", "--format=json", "--quiet"]
     return [sys.executable, "-m", "placement.cli", "decide", *inputs, *output]
 
 
@@ -73,7 +66,7 @@ def _answer(done: subprocess.CompletedProcess[bytes], spent: float, folder: Path
     if done.returncode != 0:
         return answer | {"ended": f"failed: exit {done.returncode}"}
     said = json.loads(done.stdout)
-    plan = folder / PLAN
+    plan = folder.parent / PLAN
     known = {name: said[name] for name in ("objective_eur", "gap", "phases") if name in said}
     size = round(plan.stat().st_size / 1e6, 1) if plan.exists() else None
     return answer | known | {"plan_mb": size, "ended": str(said.get("termination", "decided"))}

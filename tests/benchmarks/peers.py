@@ -23,7 +23,6 @@ import numpy as np
 from placement.optimizer.arrays.problem import ArrayProblem, Row, pair_costs, pair_weights
 
 BLOCK = 1 << 16
-MICRO = 1e6
 
 
 @dataclass
