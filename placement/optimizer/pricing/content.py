@@ -31,7 +31,6 @@ def mixed(values: Keys) -> Keys:
 
 def class_keys(problem: ArrayProblem) -> Keys:
     """(K,) keys of what classes cost, weigh, and where they may rest."""
-    classes = problem.classes
     parts = [problem.cost, problem.open, problem.replicas]
     keys = np.zeros(problem.classes, dtype=np.uint64)
     for part in [*parts, *(row.weights for row in problem.rows)]:

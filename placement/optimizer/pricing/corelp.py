@@ -45,6 +45,8 @@ class CoreTask:
     """(n, most) sites of the choice at these prices, -1 behind a unit's last."""
     slack: Floats
     """(R,) b_r less what all units of the whole problem take at these prices."""
+    prices: Floats
+    """(R,) the prices given."""
     down: Floats
     """(R,) how far each price may fall,"""
     up: Floats
@@ -56,13 +58,13 @@ class CoreAnswer:
     """The solution of the programme."""
 
     gain: float
-    """EUR a year by which its value exceeds the sum of the least costs at the prices given."""
+    """EUR a year by which its placement costs more than L at the prices given, before rounding."""
     delta: Floats
     """(R,) change of prices."""
     shares: Floats
     """(n, S) x: how many of a unit's datasets rest where."""
     overflow: float
-    """EUR a year paid for leaving the box: 0 where its placement meets all rows."""
+    """EUR a year paid for what exceeds a row: 0 where its placement meets all rows."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +171,10 @@ def solve_core(task: CoreTask, watch: Watch) -> CoreAnswer:
     values = np.array(solution.col_value)
     pairs = len(programme.unit)
     over, under = values[pairs : pairs + rows], values[pairs + rows : pairs + 2 * rows]
-    paid = (over * task.up + under * task.down) / row_scale
+    kept = float((under * task.prices / row_scale).sum())
     delta = -np.array(solution.row_dual)[:rows] * row_scale / money
     return CoreAnswer(
-        gain=float(programme.costs @ values[:pairs]) - programme.constant + float(paid.sum()),
+        gain=float(programme.costs @ values[:pairs]) - programme.constant + kept,
         delta=np.clip(delta, -task.down, task.up),
         shares=_shares(task, programme, values[:pairs]),
         overflow=float((over * task.up / row_scale).sum()),

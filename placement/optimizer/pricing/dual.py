@@ -146,29 +146,31 @@ def reduced(
     problem: ArrayProblem, prices: Floats, units: Indices, extra: Floats | None = None
 ) -> Floats:
     """(n, S) c'_us of these units, EUR a year, infinite where closed."""
-    folded = fold(problem, prices)
+    classes, of_class = np.unique(problem.class_of[units], return_inverse=True)
+    folded = fold(problem, prices, classes)
     answer = np.empty((len(units), problem.sites))
     step = max(1, PAIRS // problem.sites)
     for begin in range(0, len(units), step):
         some = units[begin : begin + step]
-        k = problem.class_of[some]
+        k = of_class[begin : begin + step]
         cost = np.einsum("nfs,fn->ns", folded[k], problem.features[:, some])
         if extra is not None:
             cost += extra[:, some].T
-        answer[begin : begin + step] = np.where(problem.open[k], cost, np.inf)
+        answer[begin : begin + step] = np.where(problem.open[classes[k]], cost, np.inf)
     return answer
 
 
-def fold(problem: ArrayProblem, prices: Floats) -> Floats:
-    """(K, F, S) cost + sum_r p_r weights_r."""
+def fold(problem: ArrayProblem, prices: Floats, classes: Indices | None = None) -> Floats:
+    """(K, F, S) cost + sum_r p_r weights_r, of all classes or of some."""
+    part = slice(None) if classes is None else classes
     shared = np.zeros(problem.cost.shape[1:])
     for row, price in zip(problem.rows, prices.tolist(), strict=True):
         if price and len(row.weights) == 1:
             shared[np.ix_(row.features, row.sites)] += price * row.weights[0]
-    folded: Floats = problem.cost + shared
+    folded: Floats = problem.cost[part] + shared
     for row, price in zip(problem.rows, prices.tolist(), strict=True):
         if price and len(row.weights) != 1:
-            folded[:, row.features[:, None], row.sites[None, :]] += price * row.weights
+            folded[:, row.features[:, None], row.sites[None, :]] += price * row.weights[part]
     return folded
 
 

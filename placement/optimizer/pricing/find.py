@@ -8,29 +8,36 @@ is one pass over all units. Prices are as good as the linear relaxation where th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.attributes import Floats
-from placement.optimizer.pricing.dual import bound_of
+from placement.optimizer.pricing.dual import bound_of, evaluate_part, reduced
 from placement.optimizer.pricing.margins import BINS
 from placement.optimizer.pricing.newton import maximise
 from placement.optimizer.pricing.shard import LocalShard, Pick, Shard
-from placement.optimizer.pricing.sift import sift
+from placement.optimizer.pricing.sift import Sifted, sift
 from placement.optimizer.pricing.soft import Soft
 from placement.optimizer.pricing.spread import Size
 from placement.optimizer.progress import Watch
 
 SAMPLE = 20_000
-COARSE = (5.0, 1.5, 0.5, 0.15, 0.05)
+COARSE = (5.0, 1.5, 0.5, 0.15, 0.05, 0.02)
+"""Temperatures on the sample, in spreads of the units."""
+CORRECTED = 0.01
+"""Temperature on the corrected sample."""
 CAP = 1e5
 """Prices at most, in units of what is at stake per unit of a row's weight."""
+HIGH = 1e-3
+"""Share of the cap from which prices are suspected to rise for ever."""
 STEPS = 12
 ENOUGH = 1e-6
 """Share of the stake, times the temperature, that a step must promise."""
+POOR = 1e-6
+"""Relative distance from the relaxation at which given prices have not helped."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,10 @@ class Priced:
     shares: Floats | None = None
     """(n, S) of the core: the relaxation's placement, datasets of each unit at each site."""
     ray: Floats | None = None
-    """(R,) direction of prices along which L grows without bound: no plan exists."""
+    """(R,) direction of prices along which L grows without bound: no plan exists. The bound of
+    the same problem without costs is above 0 at these prices."""
     rounds: int = 0
-    """Passes over all units."""
+    """Passes over all units in the last phase."""
 
 
 def find_prices(
@@ -67,7 +75,7 @@ def find_prices(
     Parameters
     ----------
     start
-        (R,) prices of a similar problem: the coarse steps are left out.
+        (R,) prices of a similar problem: the coarse steps are left out where these do.
     extra
         (S, U) added to the costs, EUR a year.
 
@@ -80,8 +88,38 @@ def find_prices(
     size = shard.size()
     scale = size.stake / np.where(size.weight > 0.0, size.weight, np.inf)
     cap = CAP * scale
-    prices = _coarse(shard, size, cap, watch) if start is None else np.clip(start, 0.0, cap)
-    found = sift(shard, prices, scale, cap, watch)
+    found = None if start is None else _warm(shard, start, scale, cap, watch)
+    if found is None:
+        found = sift(shard, _coarse(shard, size, cap, watch), scale, cap, watch)
+    priced = _priced(shard, found)
+    if np.isinf(priced.bound):
+        return replace(priced, ray=np.zeros_like(cap))
+    if np.isfinite(found.value) and (found.prices <= HIGH * cap).all():
+        return priced
+    ray = _ray(shard, found.prices, watch)
+    return priced if ray is None else replace(priced, bound=np.inf, ray=ray)
+
+
+def force_price(problem: ArrayProblem, prices: Floats, unit: int, site: int) -> float:
+    """No plan with this unit at this site costs less than L(prices) plus this, EUR a year.
+
+    The cheapest choice with the site less the cheapest one, both at the prices; inf where the
+    site is closed.
+    """
+    costs = reduced(problem, prices, np.array([unit]))[0]
+    wanted = int(problem.replicas[problem.class_of[unit]])
+    operators = problem.operator_of
+    best = np.full(int(operators.max()) + 1, np.inf)
+    np.minimum.at(best, operators, costs)
+    free = np.sort(best)[:wanted].sum()
+    best[operators[site]] = np.inf
+    forced = costs[site] + np.sort(best)[: wanted - 1].sum()
+    if not np.isfinite(forced):
+        return float(np.inf)
+    return float(problem.counts[unit] > 0) * float(max(0.0, forced - free))
+
+
+def _priced(shard: Shard, found: Sifted) -> Priced:
     return Priced(
         prices=found.prices,
         bound=bound_of(found.part, found.prices, shard.rhs),
@@ -93,15 +131,45 @@ def find_prices(
     )
 
 
+def _warm(shard: Shard, start: Floats, scale: Floats, cap: Floats, watch: Watch) -> Sifted | None:
+    """From given prices; none where that does not end near the relaxation."""
+    found = sift(shard, np.clip(start, 0.0, cap), scale, cap, watch)
+    bound = bound_of(found.part, found.prices, shard.rhs)
+    near = np.isinf(bound) or found.value - bound <= POOR * abs(bound)
+    return found if near else None
+
+
 def _coarse(shard: Shard, size: Size, cap: Floats, watch: Watch) -> Floats:
-    """Prices from samples, the temperature falling."""
-    prices = np.zeros(len(shard.rhs))
-    tolerance = ENOUGH * size.stake
+    """Prices from a sample, the temperature falling; then as if the sample were all units.
+
+    At prices p0 the sample is off by what its totals miss of the true ones. With that added to its
+    right-hand sides it is off only by what changes between p0 and the prices it then asks for
+    (a control variate).
+    """
+    prices, low, rhs = np.zeros_like(cap), np.zeros_like(cap), shard.rhs
     whole = size.units <= 1.5 * SAMPLE
     pick = shard.near(BINS) if whole else shard.sample(SAMPLE / size.stake, watch)
     soft = Soft(pick.problem, pick.extra, watch)
-    low, rhs = np.zeros_like(cap), shard.rhs
+    enough = ENOUGH * size.stake
     for tau in COARSE:
         curve = partial(soft.curve, tau=tau)
-        prices = maximise(curve, rhs, prices, low, cap, steps=STEPS, tolerance=tau * tolerance)
-    return prices
+        prices = maximise(curve, rhs, prices, low, cap, steps=STEPS, tolerance=enough * tau)
+    if whole:
+        return prices
+    true = shard.evaluate(prices, watch).totals
+    drawn = evaluate_part(pick.problem, prices, pick.extra, watch).totals
+    curve, level = partial(soft.curve, tau=CORRECTED), rhs - true + drawn
+    enough *= 0.1 * CORRECTED
+    return maximise(curve, level, prices, low, cap, steps=STEPS, tolerance=enough)
+
+
+def _ray(shard: Shard, prices: Floats, watch: Watch) -> Floats | None:
+    """Prices that are worth more than nothing where nothing costs anything, if any are."""
+    free = shard.free()
+    if bound_of(free.evaluate(prices, watch), prices, free.rhs) > 0.0:
+        return prices
+    size = free.size()
+    scale = size.stake / np.where(size.weight > 0.0, size.weight, np.inf)
+    found = sift(free, _coarse(free, size, scale, watch), scale, scale, watch)
+    proven = bound_of(found.part, found.prices, free.rhs) > 0.0
+    return found.prices if proven else None

@@ -24,14 +24,25 @@ from placement.optimizer.pricing.soft import Soft
 from placement.optimizer.pricing.spread import spreads, spreads_by_feature
 from placement.optimizer.progress import Watch
 
-NEAR = 40_000
-"""Units near a tie that the smooth steps see."""
-FINE = (0.01, 0.003, 0.001)
+NEAR = 20_000
+"""Units near a tie that the smooth steps see,"""
+NEAR_SHARE = 0.04
+"""and this share of all,"""
+NEAR_MOST = 250_000
+"""but not more."""
+FINE = (0.003, 0.001)
+"""Temperatures of the smooth steps, in spreads of the units."""
+SMOOTH_STEPS = 4
 PROMISE = 1e-9
-SMOOTH_STEPS = 8
-CORE = 1_500
-"""Units of the linear programme."""
-MOST = 6_000
+"""Share of the bound that a smooth step must promise."""
+REACH = 20.0
+"""How far prices may go, in relative margins of the last unit near a tie: beyond, others flip."""
+FARTHEST = 0.1
+"""Of the prices, in one round of smooth steps."""
+CORE = 3_000
+"""Units of the linear programme at first,"""
+MOST = 9_000
+"""and at most, before it begins anew."""
 WIDER = 6.0
 """Pairs of the programme, in margins of its last unit."""
 ROUNDS = 6
@@ -73,16 +84,17 @@ def sift(shard: Shard, prices: Floats, scale: Floats, cap: Floats, watch: Watch)
     best = max(here, there, key=lambda one: one.bound)
     rounds += 1
     core: Pick | None = None
-    value, answer, width = np.inf, None, 0.2
+    value, answer, width = np.inf, None, np.inf
     for _ in range(ROUNDS):
         fresh, widest = _nearest(shard, there, CORE)
         core = fresh if core is None or len(core.units) > MOST else union(core, fresh)
+        width = min(width, REACH * widest)
         answer, upper = _exact(core, best, shard.rhs, width, widest, scale, cap, watch)
         value = min(value, upper)
         there = _look(shard, best.prices + answer.delta, watch)
         rounds += 1
         gained = there.bound - best.bound
-        width *= 2.0 if gained > 0.0 else 0.3
+        width *= 4.0 if gained > 0.0 else 0.2
         best = there if gained > 0.0 else best
         if np.isfinite(value) and value - best.bound <= CLOSE * abs(value):
             break
@@ -103,11 +115,12 @@ def _nearest(shard: Shard, here: _Here, count: int) -> tuple[Pick, float]:
 
 def _smooth(shard: Shard, here: _Here, scale: Floats, cap: Floats, watch: Watch) -> Floats:
     """Soft steps over the units near a tie, all others staying where they are."""
-    pick, _ = _nearest(shard, here, NEAR)
+    count = min(NEAR + int(NEAR_SHARE * here.bins.sum()), NEAR_MOST)
+    pick, widest = _nearest(shard, here, count)
     soft = Soft(pick.problem, pick.extra, watch)
     own = evaluate(pick.problem, here.prices, pick.extra, watch)
     rhs = shard.rhs - (here.part.totals - own.totals)
-    reach = 0.1 * (here.prices + scale)
+    reach = min(FARTHEST, REACH * widest) * (here.prices + scale)
     low, high = np.maximum(0.0, here.prices - reach), np.minimum(cap, here.prices + reach)
     prices = here.prices
     for tau in FINE:
@@ -142,6 +155,7 @@ def _exact(
         np.where(far, np.inf, costs),
         own.sites,
         slack,
+        here.prices,
         np.minimum(here.prices, reach),
         np.minimum(cap - here.prices, reach),
     )
