@@ -84,7 +84,7 @@ def read_inputs(request: Request, progress: Report, plan: Parameters | None = No
     return join(
         catalog,
         register,
-        _overridden(parameters, request, plan),
+        overridden(parameters, request, plan),
         catalog_name=str(request.catalog),
         register_name=str(request.sites),
     )
@@ -154,7 +154,8 @@ def _all_or_defects(
     return found[0], found[1], found[2]
 
 
-def _overridden(parameters: Parameters, request: Request, plan: Parameters | None) -> Parameters:
+def overridden(parameters: Parameters, request: Request, plan: Parameters | None) -> Parameters:
+    """The parameters with a request's own choices, and with a day."""
     today = datetime.now(UTC).date()
     changes: dict[str, object] = {
         "as_of": parameters.as_of or (plan.as_of if plan else None) or today

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.canonical import canonical_json
-from models.columns import CatalogColumns, Groups
+from models.columns import CatalogColumns, Groups, PlacedColumns
 from placement.catalog.columns.fields import PRESENCE
 from placement.catalog.columns.ordering import canonical_groups
 
@@ -34,6 +34,21 @@ def columns_digest(columns: CatalogColumns) -> str:
         digest.update(len(content).to_bytes(8, "little"))
         digest.update(content)
     return digest.hexdigest()
+
+
+def placements_digest(ids: Any, profile_of: Any, placed: PlacedColumns) -> str:
+    """SHA-256 over dataset ids, their profiles, sites and flow prices, as lower-case hex."""
+    told = hashlib.sha256()
+    for shape in (placed.sites.shape, placed.flow_prices.shape):
+        told.update(repr(shape).encode())
+    for content in (
+        *_ids(ids),
+        _bytes(profile_of),
+        _bytes(placed.sites),
+        _bytes(placed.flow_prices),
+    ):
+        told.update(content)
+    return told.hexdigest()
 
 
 def _contents(columns: CatalogColumns) -> Iterator[Any]:
