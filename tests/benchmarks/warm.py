@@ -88,14 +88,19 @@ def what_if(task: dict[str, Any], say: Say) -> Answer:
 
 
 def exits(task: dict[str, Any], say: Say) -> Answer:
-    """Without each operator in turn: the exact linear programme, by prices."""
+    """Without each operator in turn: the exact linear programme, by prices.
+
+    The city's own site, which is the last operator's here, is left by nobody.
+    """
     from placement.optimizer.pricing.find import find_prices
 
     problem, watch = problem_of(task), Watch(task["limit_s"])
+    own = problem.sites - 1
     say("ready")
     details, total = {}, 0.0
     for operator in range(int(problem.operator_of.max()) + 1):
-        without = _without(problem, np.flatnonzero(problem.operator_of == operator))
+        left = np.flatnonzero(problem.operator_of == operator)
+        without = _without(problem, left[left != own])
         began = time.perf_counter()
         priced = find_prices(without, watch)
         spent = time.perf_counter() - began
