@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 
-from models import Catalog, CoLocated, Cumulated, Dataset, DerivedFrom, Separated
+from models import (
+    Catalog,
+    CoLocated,
+    Cumulated,
+    Dataset,
+    DerivedFrom,
+    EffectiveClass,
+    Flow,
+    GraphFacts,
+    Separated,
+    SeparatedPair,
+)
 from models.columns import MICRO, CatalogColumns, Derivations, Groups, Separations
+from placement.graph import derive_facts
+from placement.graph.ranks import category_of, level_of, rights_of
 
 
 def as_columns(catalog: Catalog) -> CatalogColumns:
@@ -66,6 +80,56 @@ def as_columns(catalog: Catalog) -> CatalogColumns:
         roles=catalog.roles,
         contracts=catalog.contracts,
     )
+
+
+def as_facts(columns, facts) -> GraphFacts:
+    """Fact columns as the objects they stand for, but for chains and reasons."""
+    names = columns.ids.to_pylist()
+    grounds = [facts.grounds[number] for number in facts.grounds_of]
+    ends = facts.co_location.offsets.tolist()
+    return GraphFacts(
+        effective=tuple(
+            EffectiveClass(
+                dataset=name,
+                confidentiality=level_of(int(facts.confidentiality[row])),
+                gdpr_category=category_of(int(facts.gdpr_category[row])),
+                access_rights=rights_of(int(facts.access_rights[row])),
+                non_publication_grounds=grounds[row],
+            )
+            for row, name in enumerate(names)
+        ),
+        co_location=tuple(
+            tuple(names[m] for m in facts.co_location.members[start:end])
+            for start, end in pairwise(ends)
+        ),
+        separations=tuple(
+            SeparatedPair(
+                first=names[first], second=names[second], level="operator" if whole else "site"
+            )
+            for first, second, whole in zip(
+                facts.pair_first, facts.pair_second, facts.pair_whole_operator, strict=True
+            )
+        ),
+        flows=tuple(
+            Flow(
+                source=names[source],
+                derived=names[derived],
+                monthly_transfer_gb=Decimal(int(ugb)) / MICRO,
+            )
+            for source, derived, ugb in zip(
+                facts.flow_source, facts.flow_derived, facts.flow_ugb, strict=True
+            )
+        ),
+        contradictions=facts.contradictions,
+    )
+
+
+def facts_of(catalog, parameters) -> GraphFacts:
+    """What `derive_facts` says, by id and without chains and reasons."""
+    facts = derive_facts(catalog, parameters)
+    plain = (e.model_copy(update={"chain": (), "reasons": ()}) for e in facts.effective)
+    ordered = tuple(sorted(plain, key=lambda effective: effective.dataset))
+    return facts.model_copy(update={"effective": ordered})
 
 
 def groups_of(row, relations) -> Groups:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from models import (
+    AccessRights,
     Catalog,
     CoLocated,
     Cumulated,
@@ -28,7 +29,7 @@ from placement.graph import derive_facts
 from placement.graph.columns import derive_fact_columns, explain_effective, groups
 from placement.graph.columns.groups import merged_co_location
 from tests import builders
-from tests.column_cases import as_columns
+from tests.column_cases import as_columns, as_facts, facts_of
 
 PARAMETERS = Parameters(as_of=builders.AS_OF, cumulation_datasets_min=2)
 REVIEWED = Transformation(
@@ -167,6 +168,40 @@ def test_relations_in_another_order_make_the_same_columns():
             assert np.array_equal(one.offsets, other.offsets)
             one, other = one.members, other.members
         assert np.array_equal(one, other), field.name
+
+
+def test_a_city_of_two_thousand_datasets_has_the_facts_of_objects():
+    rng = np.random.default_rng(11)
+    names = [f"d{number:04}" for number in rng.permutation(2_000)]
+    categories = rng.choice(list(GdprCategory), 2_000, p=(0.7, 0.1, 0.1, 0.05, 0.05))
+    datasets = [
+        builders.dataset(
+            name,
+            confidentiality=Level(int(rng.choice(4, p=(0.6, 0.2, 0.15, 0.05)))),
+            gdpr_category=GdprCategory(category),
+            access_rights=AccessRights.PUBLIC,
+            non_publication_grounds=("5.2",) if rng.random() < 0.01 else (),
+        )
+        for name, category in zip(names, categories, strict=True)
+    ]
+
+    def some(size: int) -> tuple[str, ...]:
+        return tuple(names[row] for row in np.sort(rng.choice(2_000, size, replace=False)))
+
+    relations = [
+        *(
+            DerivedFrom(source=a, derived=b, monthly_transfer_gb=Decimal(int(rng.integers(3))))
+            for a, b in (some(2) for _ in range(2_500))
+        ),
+        *(CoLocated(members=some(2)) for _ in range(600)),
+        *(Cumulated(members=some(20)) for _ in range(20)),
+        *(Separated(members=some(3)) for _ in range(100)),
+    ]
+    catalog = builders.catalog(*datasets, relations=tuple(relations))
+    columns = as_columns(catalog)
+    facts = derive_fact_columns(columns, PARAMETERS)
+    assert len(np.unique(facts.confidentiality)) == 5
+    assert as_facts(columns, facts) == facts_of(catalog, PARAMETERS)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,11 +20,11 @@ from models import (
 from models.columns import CatalogColumns, EligibilityColumns, FactColumns, ProfileTable
 from placement.eligibility.columns.known import Basis, KnownVerdicts, Row, merge_obligations
 from placement.eligibility.columns.profiles import find_profiles
-from placement.eligibility.engine import PolicyEngine
+from placement.eligibility.engine import MAX_PAIRS, PolicyEngine
 
-PAIRS_A_CALL = 20_000
-"""Pairs in one call of the engine. Its deadline is for a call, so it bounds how long OPA may be
-silent, not how many profiles a city may have."""
+PAIRS_A_CALL = MAX_PAIRS * (os.cpu_count() or 1)
+"""Pairs in one call of the engine, which asks that many at a time. Its deadline is for a call, so
+it bounds how long OPA may be silent, not how many profiles a city may have."""
 
 
 def evaluate_columns(
