@@ -291,7 +291,7 @@ def cp_sat(problem: ArrayProblem, gap: float, limit_s: float, built: Built) -> T
     every = np.arange(problem.units)
     column = np.full((problem.units, problem.sites), -1, dtype=np.int32)
     column[unit, site] = np.arange(len(unit))
-    arrays = {"unit": unit, "cost": pair_costs(problem, every)[unit, site], "rhs": problem.rhs}
+    arrays: Any = {"unit": unit, "cost": pair_costs(problem, every)[unit, site], "rhs": problem.rhs}
     for r, row in enumerate(problem.rows):
         weights, at = pair_weights(problem, row, every), column[:, row.sites]
         there = (at >= 0) & (weights != 0)

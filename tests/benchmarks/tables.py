@@ -26,7 +26,7 @@ def report(content: dict[str, Any]) -> str:
         ("Warm", _warm(entries)),
         ("`placement decide`, end to end", _end_to_end(entries)),
     ]
-    blocks = []
+    blocks: list[str] = []
     for title, lines in parts:
         text = list(lines)
         if text:
