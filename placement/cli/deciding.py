@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -40,7 +41,7 @@ from placement.cli.remote import (
 )
 
 if TYPE_CHECKING:
-    from models import Decision
+    from models import Certificate, Decision
     from placement.service import Request
 
 ANSWERED = 0
@@ -85,6 +86,10 @@ def decide(
         raise typer.BadParameter("titles are for decisions of a service", param_hint="--title")
     limits = {"time_limit_s": time_limit, "gap": gap}
     request = files.request(parameters=parameters, policies=policies, current=current, **limits)
+    if files.in_columns:
+        from placement.cli.columns import decide_columns
+
+        return decide_columns(request, out, format, quiet=quiet)
 
     from placement import service
     from placement.settings import read_settings
@@ -118,6 +123,10 @@ def check(
             report = client.eligibility()
     else:
         request = files.request(parameters=parameters, policies=policies)
+        if files.in_columns:
+            raise typer.BadParameter(
+                "a catalogue in columns is judged by decide", param_hint="--format-catalog"
+            )
 
         from placement import service
         from placement.settings import read_settings
@@ -165,7 +174,8 @@ def verify(
         from placement.settings import read_settings
 
         with reporting(quiet=quiet) as progress:
-            proof = service.verify(plan, request, read_settings(), progress)
+            judge = columns_verifier() if files.in_columns else service.verify
+            proof = judge(plan, request, read_settings(), progress)
     emit(certificate.render(proof, format))
     return ANSWERED if proof.holds else FAULT_FOUND
 
@@ -232,6 +242,11 @@ class _Files:
             "format_sites": self.format_sites is not SitesFormat.NATIVE,
         }
 
+    @property
+    def in_columns(self) -> bool:
+        """Whether the catalogue is a folder of columns."""
+        return self.format_catalog is CatalogFormat.COLUMNS
+
     def request(self, **more: Any) -> Request:
         """What the use cases are asked. Raises typer.BadParameter where a file is missing."""
         catalog, sites = require_files(self.catalog, self.sites)
@@ -245,6 +260,13 @@ class _Files:
             sites_format=self.format_sites.value,
             **more,
         )
+
+
+def columns_verifier() -> Callable[..., Certificate]:
+    """The use case that verifies plans of columns."""
+    from placement.service import in_columns
+
+    return in_columns.verify
 
 
 def _decided_there(

@@ -24,6 +24,8 @@ class CatalogFormat(StrEnum):
     NATIVE = "native"
     AMSTERDAM_SCHEMA = "amsterdam-schema"
     DCAT_AP = "dcat-ap"
+    COLUMNS = "columns"
+    """A folder of Parquet or JSON lines, for up to millions of datasets."""
 
 
 class SitesFormat(StrEnum):

@@ -1,0 +1,39 @@
+"""What the header of a plan of columns says of itself and of what it was decided on."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from hashlib import sha256
+
+from models import Digests, RowPrice, canonical_json, sha256_of
+from models.column_plan import ColumnPlan
+from models.columns import EligibilityColumns, PlacedColumns
+from placement.catalog.columns import columns_digest
+from placement.service.in_columns.reading import ColumnReading
+
+PRICE_DECIMALS = 12
+PROFILE = "profile"
+"""The column of a plan file that holds each dataset's row of the verdict table."""
+
+
+def plan_digest(plan: ColumnPlan) -> str:
+    """SHA-256 of the canonical JSON of everything in a header but its digest."""
+    return sha256(canonical_json(plan.model_dump(mode="json", exclude={"digest"}))).hexdigest()
+
+
+def row_prices(placed: PlacedColumns) -> tuple[RowPrice, ...]:
+    """Prices in decimals, by row."""
+    return tuple(
+        RowPrice(row=name, price=Decimal(price).scaleb(-PRICE_DECIMALS))
+        for name, price in sorted(placed.row_prices.items())
+    )
+
+
+def digests_of(read: ColumnReading, eligibility: EligibilityColumns) -> Digests:
+    """Digests of everything that was decided on."""
+    return Digests(
+        catalog=columns_digest(read.columns),
+        sites=sha256_of(read.register),
+        parameters=sha256_of(read.parameters),
+        policies=eligibility.table.policy_revision,
+    )

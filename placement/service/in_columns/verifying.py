@@ -1,0 +1,118 @@
+"""Verifying a plan of columns: the certificate again, and what its file says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from models import Certificate, Check, SiteRegister
+from models.column_plan import ColumnPlan
+from models.columns import EligibilityColumns, PlacedColumns
+from placement.catalog.columns import PlanColumns, placements_digest, read_plan_columns
+from placement.certificate import relative_gap
+from placement.certificate.columns import ColumnCertificate, certify_columns
+from placement.eligibility import open_engine
+from placement.eligibility.columns import evaluate_columns
+from placement.errors import BadInput, Defect
+from placement.reading import Request, policies_of
+from placement.service.in_columns.header import PROFILE, digests_of, plan_digest, row_prices
+from placement.service.in_columns.reading import ColumnReading, read_columns
+from placement.settings import Settings
+from placement.steps import Report, Step, silent
+
+
+def verify(
+    plan_file: Path, request: Request, settings: Settings, progress: Report = silent
+) -> Certificate:
+    """The certificate of a plan of columns, worked out again from the raw inputs.
+
+    Raises
+    ------
+    BadInput, PolicyEngineError
+    """
+    found = read_plan_columns(plan_file)
+    plan = header_of(found, plan_file)
+    read = read_columns(request, progress, plan=plan.parameters)
+    with open_engine(policies_of(request, settings), settings) as engine:
+        eligibility = evaluate_columns(
+            engine, read.columns, read.facts, read.register, read.parameters
+        )
+        progress(Step("verify", "checking the plan against the inputs and the policies"))
+        placed = _in_register_order(found, read.register)
+        proof = certify_columns(
+            read.columns,
+            read.register,
+            read.parameters,
+            eligibility,
+            read.facts,
+            placed,
+            ask=engine.ask,
+            ask_segregated=engine.ask_segregated,
+            objective_eur=plan.objective_eur,
+            dual_bound_eur=plan.dual_bound_eur,
+        )
+    stated = Check(
+        name="file",
+        holds=not (said := list(_untrue(plan, found, read, eligibility, proof))),
+        checked=8,
+        failures=tuple(said),
+    )
+    own = proof.certificate
+    return own.model_copy(update={"checks": (*own.checks, stated)})
+
+
+def header_of(found: PlanColumns, plan_file: Path) -> ColumnPlan:
+    """The header of a plan file. Raises BadInput."""
+    try:
+        return ColumnPlan.model_validate_json(found.header)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadInput([Defect(str(plan_file), "header", place, first["msg"])]) from None
+
+
+def _untrue(
+    plan: ColumnPlan,
+    found: PlanColumns,
+    read: ColumnReading,
+    eligibility: EligibilityColumns,
+    proof: ColumnCertificate,
+) -> Iterator[str]:
+    """What a plan file says that is not so."""
+    own = proof.certificate
+    digests = digests_of(read, eligibility)
+    for name, digest in digests.model_dump().items():
+        if getattr(plan.digests, name) != digest:
+            yield f"digest of {name}: the plan was made on others"
+    if not found.ids.equals(read.columns.ids):
+        yield "datasets: not those of the catalogue"
+    if plan.placements_digest != placements_digest(found.ids, found.extra[PROFILE], found.placed):
+        yield "placements: not those that the header was written for"
+    if plan.digest != plan_digest(plan):
+        yield "digest: the header was changed"
+    if plan.prices != row_prices(found.placed):
+        yield "prices: the header and the file differ"
+    if plan.costs_eur_per_year != proof.costs or plan.objective_eur != own.objective_eur:
+        yield "costs: not those of the placements"
+    if plan.certificate.price_bound_eur != own.price_bound_eur:
+        yield f"price bound: it is EUR {own.price_bound_eur}"
+    if plan.gap != relative_gap(plan.objective_eur, plan.dual_bound_eur):
+        yield "gap: not that of objective and dual bound"
+
+
+def _in_register_order(found: PlanColumns, register: SiteRegister) -> PlacedColumns:
+    """The file's placements with sites as rows of the register; unknown ones are out of range."""
+    row = {site.id: s for s, site in enumerate(register.sites)}
+    rows = np.array([row.get(site, len(row)) for site in found.site_ids], dtype=np.int32)
+    at = found.placed.sites
+    there = at >= 0
+    sites = np.where(there, rows[np.maximum(at, 0)], -1).astype(np.int32)
+    order = np.argsort(np.where(there, sites, np.iinfo(np.int32).max), axis=1, kind="stable")
+    sites = np.take_along_axis(sites, order, axis=1)
+    flows = np.zeros((len(found.placed.flow_prices), len(row)), dtype=np.int64)
+    known = rows < len(row)
+    flows[:, rows[known]] = found.placed.flow_prices[:, known]
+    return PlacedColumns(sites, found.placed.row_prices, flows)
