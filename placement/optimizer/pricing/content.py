@@ -7,6 +7,8 @@ spread over shards. Keys are 64 bits of the floats' own bits (mixed as in Steele
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +37,7 @@ def class_keys(problem: ArrayProblem) -> Keys:
     keys = np.zeros(problem.classes, dtype=np.uint64)
     for part in [*parts, *(row.weights for row in problem.rows)]:
         bits = np.asarray(part, dtype=np.float64) + 0.0
-        flat = np.ascontiguousarray(bits.reshape(len(part), bits[:1].size or 1))
+        flat = np.ascontiguousarray(bits.reshape(len(part), math.prod(bits.shape[1:])))
         keys = mixed(keys + _weighed(flat.view(np.uint64).T, len(part)))
     return keys
 

@@ -67,7 +67,8 @@ def merge(problem: ArrayProblem) -> Merged:
 
 
 def _keys(problem: ArrayProblem) -> Keys:
-    classes: Keys = class_keys(problem) + np.arange(problem.classes, dtype=np.uint64)
+    classes = class_keys(problem)
+    classes += np.arange(problem.classes, dtype=np.uint64)
     keys: Keys = np.concatenate(
         in_pieces(problem, lambda begin, end: unit_keys(problem, classes, begin, end))
     )

@@ -67,7 +67,8 @@ def quadratic_step(
     """The step that maximises the damped model between the bounds, and the gain it promises."""
     diagonal = np.maximum(np.diag(curvature), 0.0)
     floor = _floors(gradient, diagonal, high - low)
-    matrix = curvature + np.diag(damping * np.maximum(diagonal, floor) + 1e-3 * floor)
+    matrix = curvature.copy()
+    np.fill_diagonal(matrix, diagonal + damping * np.maximum(diagonal, floor) + 1e-3 * floor)
     step = box_maximum(gradient, matrix, low, high)
     return step, float(gradient @ step - 0.5 * step @ matrix @ step)
 

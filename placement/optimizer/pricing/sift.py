@@ -84,13 +84,15 @@ def sift(shard: Shard, prices: Floats, scale: Floats, cap: Floats, watch: Watch)
     best = max(here, there, key=lambda one: one.bound)
     rounds += 1
     core: Pick | None = None
-    value, answer, width = np.inf, None, np.inf
+    shown: tuple[Pick, Floats] | None = None
+    value = width = np.inf
     for _ in range(ROUNDS):
         fresh, widest = _nearest(shard, there, CORE)
         core = fresh if core is None or len(core.units) > MOST else union(core, fresh)
         width = min(width, REACH * widest)
         answer, upper = _exact(core, best, shard.rhs, width, widest, scale, cap, watch)
-        value = min(value, upper)
+        if shown is None or upper <= value:
+            value, shown = upper, (core, answer.shares)
         there = _look(shard, best.prices + answer.delta, watch)
         rounds += 1
         gained = there.bound - best.bound
@@ -98,7 +100,8 @@ def sift(shard: Shard, prices: Floats, scale: Floats, cap: Floats, watch: Watch)
         best = there if gained > 0.0 else best
         if np.isfinite(value) and value - best.bound <= CLOSE * abs(value):
             break
-    return Sifted(best.prices, best.part, value, core, answer.shares if answer else None, rounds)
+    last, shares = shown if shown else (None, None)
+    return Sifted(best.prices, best.part, value, last, shares, rounds)
 
 
 def _look(shard: Shard, prices: Floats, watch: Watch) -> _Here:

@@ -203,7 +203,7 @@ class Soft:
         used, sites = len(piece.phi), len(x)
         phi = piece.phi
         load = (x @ (phi * piece.counts).T).T
-        products = (phi[:, None, :] * phi[None, :, :] * stiff).reshape(used * used, -1)
+        products = (phi[:, None, :] * phi[None, :, :] * stiff).reshape(used * used, x.shape[1])
         first = (x @ products.T).T.reshape(used, used, sites)
         own_x = [
             w * x[self.problem.rows[r].sites] for w, r in zip(piece.own, self.own, strict=True)
@@ -219,7 +219,7 @@ class Soft:
         for part, groups in squares:
             for group in groups:
                 scaled = part[group] * root
-                spread = (phi[:, None, :] * scaled[None]).reshape(used * len(group), -1)
+                spread = (phi[:, None, :] * scaled[None]).reshape(used * len(group), x.shape[1])
                 block = (spread @ spread.T).reshape(used, len(group), used, len(group))
                 second[:, group[:, None], :, group[None, :]] += block.transpose(1, 3, 0, 2)
                 if own_x:
