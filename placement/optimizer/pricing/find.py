@@ -88,12 +88,12 @@ def find_prices(
     size = shard.size()
     scale = size.stake / np.where(size.weight > 0.0, size.weight, np.inf)
     cap = CAP * scale
+    if size.stuck:
+        return _impossible(np.zeros_like(cap))
     found = None if start is None else _warm(shard, start, scale, cap, watch)
     if found is None:
         found = sift(shard, _coarse(shard, size, cap, watch), scale, cap, watch)
     priced = _priced(shard, found)
-    if np.isinf(priced.bound):
-        return replace(priced, ray=np.zeros_like(cap))
     if np.isfinite(found.value) and (found.prices <= HIGH * cap).all():
         return priced
     ray = _ray(shard, found.prices, watch)
@@ -117,6 +117,10 @@ def force_price(problem: ArrayProblem, prices: Floats, unit: int, site: int) -> 
     if not np.isfinite(forced):
         return float(np.inf)
     return float(problem.counts[unit] > 0) * float(max(0.0, forced - free))
+
+
+def _impossible(ray: Floats) -> Priced:
+    return Priced(ray, np.inf, np.zeros_like(ray), np.inf, ray=ray)
 
 
 def _priced(shard: Shard, found: Sifted) -> Priced:

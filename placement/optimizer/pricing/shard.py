@@ -151,6 +151,7 @@ class Shards:
             sum(size.units for size in sizes),
             sum(size.stake for size in sizes),
             np.sum([size.weight for size in sizes], axis=0),
+            sum(size.stuck for size in sizes),
         )
 
     def evaluate(self, prices: Floats, watch: Watch | None = None) -> Part:

@@ -30,6 +30,8 @@ class Size:
     """sum_u m_u spread_u, EUR a year."""
     weight: Floats
     """(R,) sum_u m_u max_s |w_rus|: what a row could hold at most."""
+    stuck: int
+    """Units with fewer open operators than replicas: no plan exists."""
 
 
 def spreads_by_feature(problem: ArrayProblem) -> Floats:
@@ -68,7 +70,15 @@ def size_of(problem: ArrayProblem, coefficients: Floats) -> Size:
     for r, row in enumerate(problem.rows):
         most = np.abs(row.weights).max(axis=2, initial=0.0)
         weight[r] = float((total.T[:, row.features] * most).sum())
-    return Size(problem.units, float((total.T * coefficients).sum()), weight)
+    stake = float((total.T * coefficients).sum())
+    return Size(problem.units, stake, weight, _stuck(problem))
+
+
+def _stuck(problem: ArrayProblem) -> int:
+    operators = np.unique(problem.operator_of)
+    reach = np.stack([problem.open[:, problem.operator_of == o].any(axis=1) for o in operators])
+    units = np.bincount(problem.class_of, minlength=problem.classes)
+    return int(units[reach.sum(axis=0) < problem.replicas].sum())
 
 
 def _spread(problem: ArrayProblem, cost: Floats) -> Floats:
