@@ -109,13 +109,13 @@ def _messages(
     city: ColumnCity, messages: NDArray[np.int64], reduced: ReducedCosts, sites: Numbers32
 ) -> _Messages:
     paid = granted = most = 0
-    facts, first = city.facts, sites[:, 0]
+    facts, first, operators = city.facts, sites[:, 0], city.places.operator_of
     for begin in range(0, len(messages), BLOCK):
         part = slice(begin, min(begin + BLOCK, len(messages)))
         rows = np.arange(part.stop - part.start)
         source, derived = first[facts.flow_source[part]], first[facts.flow_derived[part]]
         grants = reduced.granted(part)
         paid += add_up(np.where(source >= 0, messages[part][rows, source], 0))
-        granted += add_up(np.where(derived >= 0, grants[rows, derived], 0))
+        granted += add_up(np.where(derived >= 0, grants[rows, operators[derived]], 0))
         most += add_up(grants.max(axis=1))
     return _Messages(*(Fraction(total, MESSAGE_UNIT) for total in (paid, granted, most)))

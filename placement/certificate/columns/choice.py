@@ -35,8 +35,7 @@ class Chooser:
     def __init__(self, city: ColumnCity, rows: Mapping[str, Row], reduced: ReducedCosts) -> None:
         self._city, self._reduced = city, reduced
         self._weights = Weights(city, rows)
-        operators = city.places.operator_of
-        self._operators = [np.flatnonzero(operators == o) for o in np.unique(operators)]
+        self._operators = city.places.by_operator()
 
     def choose(self, groups: Groups) -> Choice:
         """Sites of all units, some thousands at a time."""

@@ -37,6 +37,12 @@ class Places:
     capped: Flags
     """(O,) concentration caps apply: one is not locked in with oneself."""
 
+    def by_operator(self) -> list[Integers]:
+        """The sites of each operator that has any."""
+        operators = range(len(self.operators))
+        found = [np.flatnonzero(self.operator_of == o) for o in operators]
+        return [sites for sites in found if len(sites)]
+
 
 @dataclass(frozen=True)
 class Tariff:

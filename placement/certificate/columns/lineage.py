@@ -10,6 +10,7 @@ from operator import or_
 import numpy as np
 
 from models.columns import CatalogColumns, Integers
+from placement.certificate.columns.sums import sorted_set
 from placement.errors import BadInput, Defect
 
 WAVES_MOST = 2_000
@@ -69,7 +70,7 @@ def read_lineage(columns: CatalogColumns) -> Lineage:
         For a lineage cycle.
     """
     count, edges = len(columns), columns.derivations
-    keys = np.unique((edges.derived * count + edges.source)[~edges.ends_inheritance])
+    keys = sorted_set((edges.derived * count + edges.source)[~edges.ends_inheritance])
     derived, source = np.divmod(keys, max(count, 1))
     wave = _waves(count, source, derived)
     if len(wave) and wave.min() < 0:

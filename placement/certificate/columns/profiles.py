@@ -99,7 +99,7 @@ def eligibility(city: ColumnCity, register: SiteRegister, views: Views, ask: Ask
     PolicyEngineError
         When a query is not answered.
     """
-    failures = list(_day(city))
+    failures = [*_day(city), *_obligations(city)]
     if ask is None:
         return check("eligibility", 0, failures)
     operators = {operator.id: operator for operator in register.operators}
@@ -133,6 +133,17 @@ def _day(city: ColumnCity) -> Iterator[str]:
         yield "parameters: as_of is not set"
     elif stated != city.parameters.as_of.isoformat():
         yield f"the table is for {stated}, the decision for {city.parameters.as_of}"
+
+
+def _obligations(city: ColumnCity) -> Iterator[str]:
+    """The obligations explained are those that verdicts name."""
+    verdicts = (verdict for row in city.verdicts.rows for verdict in row)
+    named = {violation.obligation for verdict in verdicts for violation in verdict.violations}
+    listed = [obligation.code for obligation in city.eligibility.table.obligations]
+    for code in sorted(named ^ set(listed)):
+        yield f"obligations: {code} is {'not explained' if code in named else 'violated nowhere'}"
+    if len(set(listed)) < len(listed):
+        yield "obligations: one is explained twice"
 
 
 def segregated_duties(

@@ -123,16 +123,15 @@ class ReducedCosts:
             cost[some] += np.add.reduceat(paid, starts, axis=0)
         flows, starts, some = self._into.of(datasets)
         if len(flows):
-            cost[some] -= np.add.reduceat(self.granted(flows) / MESSAGE_UNIT, starts, axis=0)
+            granted = np.add.reduceat(self.granted(flows) / MESSAGE_UNIT, starts, axis=0)
+            cost[some] -= granted[:, self._city.places.operator_of]
 
     def granted(self, flows: Integers | slice) -> NDArray[np.int64]:
-        """(n, S) the largest message among the sites of each site's operator, 1e-6 EUR."""
+        """(n, O) the largest message among the sites of each operator, 1e-6 EUR."""
         messages = self._messages[flows]
-        most = np.empty_like(messages)
-        operators = self._city.places.operator_of
-        for operator in np.unique(operators):
-            there = np.flatnonzero(operators == operator)
-            most[:, there] = messages[:, there].max(axis=1, keepdims=True)
+        most = np.zeros((len(messages), len(self._city.places.operators)), dtype=np.int64)
+        for site, operator in enumerate(self._city.places.operator_of.tolist()):
+            np.maximum(most[:, operator], messages[:, site], out=most[:, operator])
         return most
 
     @cached_property

@@ -11,6 +11,7 @@ from models import Check
 from models.columns import CatalogColumns, FactColumns, Flags, Groups, Integers, Numbers32
 from placement.certificate.checks import check
 from placement.certificate.columns.city import ColumnCity
+from placement.certificate.columns.sums import sorted_set
 
 FLOW_UGB_MOST = 10**18
 """The largest flow a model holds: 1e12 GB a month."""
@@ -60,7 +61,7 @@ def _separated(columns: CatalogColumns) -> _Pairs:
     keys: list[Integers] = [np.empty(0, dtype=np.int64)]
     whole: list[Flags] = [np.empty(0, dtype=np.bool_)]
     sizes = np.diff(groups.offsets)
-    for size in np.unique(sizes).tolist():
+    for size in sorted_set(sizes).tolist():
         alike = np.flatnonzero(sizes == size)
         members = groups.members[groups.offsets[alike][:, None] + np.arange(size)]
         a, b = np.triu_indices(size, 1)

@@ -51,7 +51,7 @@ def totals_of(city: ColumnCity) -> Totals:
     """Exact totals, over every dataset of the catalogue."""
     volume = sum(
         n * add_up(city.columns.volume_gb[city.replicas == n])
-        for n in np.unique(city.replicas).tolist()
+        for n in {kind.replicas for kind in city.columns.kinds}
     )
     somewhere = np.array([bool(held) for held in city.held], dtype=np.bool_)
     return Totals(

@@ -69,6 +69,14 @@ def count_by(rows: Numbers32, sites: Numbers32, shape: tuple[int, int]) -> Integ
     return counts.reshape(shape)
 
 
+def sorted_set(values: Integers) -> Integers:
+    """The distinct values, ascending: by sorting, several times faster than by hashing."""
+    ordered = np.sort(values)
+    new = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
+
+
 def distinct(codes: Integers, space: int) -> tuple[Integers, Integers]:
     """The codes that occur, ascending, and for each entry the number of its code.
 
