@@ -89,6 +89,12 @@ class Watch:
         later._start, later.phase = self._start, self.phase
         return later
 
+    def quiet(self) -> Watch:
+        """The same watch without reports: for a part, whose numbers are not those of the whole."""
+        part = self.within(float("inf"))
+        part._progress = None
+        return part
+
     def enter(self, phase: str, incumbent: float | None = None, bound: float | None = None) -> None:
         """Begin a phase, and report it."""
         self.phase = phase

@@ -36,6 +36,11 @@ class ArraySolution:
     messages: Floats | None = None
     """(E, S) message of each flow at each site of its source, 0 <= m_es <= yearly_gb_e egress_s;
     the derived unit is granted the largest of an operator's sites at all of them."""
+    apart_places: Indices | None = None
+    """(Q,) for each separated pair the priced site, or operator where they part by operator."""
+    apart_prices: Floats | None = None
+    """(Q,) lambda >= 0 of the place: either unit pays it there, and the bound is lower by it, which
+    is valid as at most one of them rests there."""
     core: tuple[str, ...] = ()
     """Where infeasible: rows (and classes) that cannot all hold."""
     phases: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,242 @@
+"""The bound of a related problem: prices on rows, messages along flows, prices on meetings.
+
+    L = sum_u (n_u smallest over o of min_{s in o} theta_us) - sum_r p_r b_r - sum_q lambda_q
+    theta_us = c_us + sum_r p_r w_rus + messages + meetings
+
+Messages are swept with the prices held, then prices take a Newton step on the soft bound with the
+messages held, in turn: block coordinate ascent. Sweeps that leave part of the regrets with every
+unit serve prices best, as a unit without regrets says nothing of what a price would move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from placement.optimizer.arrays.problem import ArrayProblem
+from placement.optimizer.attributes import Flags, Floats, Indices
+from placement.optimizer.pricing.dual import evaluate, fold
+from placement.optimizer.pricing.margins import BINS
+from placement.optimizer.pricing.newton import maximise, quadratic_step
+from placement.optimizer.pricing.shard import LocalShard
+from placement.optimizer.pricing.soft import Soft
+from placement.optimizer.pricing.spread import size_of, spreads, spreads_by_feature
+from placement.optimizer.progress import Watch
+from placement.optimizer.relations.graph import Graph, graph_of, visiting_order
+from placement.optimizer.relations.messages import (
+    KEPT,
+    add_costs,
+    add_meetings,
+    add_messages,
+    fill_costs,
+    leasts,
+    price_meetings,
+    relations_part,
+    sweep,
+)
+
+ROUNDING = 1e-12
+QUICK_ROUNDING = 1e-9
+BLOCK = 1 << 16
+"""Units swept between two looks at the clock."""
+COARSE = (5.0, 1.5, 0.5, 0.15)
+"""Temperatures of the first prices, found with the messages held."""
+COARSE_STEPS = 8
+SAMPLE = 40_000
+"""Units that the first prices are found on."""
+TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001)
+STEPS = (3, 8, 8, 8, 8)
+"""Rounds at each temperature, at most."""
+CAP = 1e5
+"""Prices at most, in units of what is at stake per unit of a row's weight."""
+LITTLE = 0.03
+"""Share of the gap asked for that a round must gain for another at the same temperature."""
+
+
+@dataclass
+class Dual:
+    """Prices, messages and meetings of one problem, and the costs that they leave."""
+
+    problem: ArrayProblem
+    watch: Watch
+    prices: Floats = field(init=False)
+    """(R,)"""
+    messages: Floats = field(init=False)
+    """(E, S)"""
+    place: Indices = field(init=False)
+    """(Q,) the priced site or operator of each separated pair."""
+    meeting: Floats = field(init=False)
+    """(Q,) its price lambda."""
+    theta: Floats = field(init=False)
+    """(U, S)"""
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        self.graph: Graph = graph_of(problem)
+        self.order: Indices = visiting_order(self.graph, problem.units)
+        self.rank = np.empty_like(self.order)
+        self.rank[self.order] = np.arange(problem.units)
+        self.prices = np.zeros(len(problem.rows))
+        self.messages = np.zeros((len(self.graph.source), problem.sites))
+        self.place = np.zeros(len(self.graph.first), dtype=np.intp)
+        self.meeting = np.zeros(len(self.graph.first))
+        self.replicas: Indices = problem.replicas[problem.class_of]
+        self.single: Flags = np.asarray(self.replicas == 1)
+        self.phi: Floats = np.ascontiguousarray(problem.features * problem.counts)
+        self.theta = np.empty((problem.units, problem.sites))
+        self.least: Floats = np.empty(problem.units)
+        by_feature = spreads_by_feature(problem)
+        self.stake: Floats = spreads(problem, by_feature, 0, problem.units)
+        size = size_of(problem, by_feature)
+        self.cap: Floats = CAP * size.stake / np.where(size.weight > 0, size.weight, np.inf)
+        self._forward = True
+        self.refresh()
+
+    def refresh(self) -> None:
+        """theta from scratch, so that rounding does not pile up."""
+        problem = self.problem
+        coefficients = fold(problem, self.prices)
+        fill_costs(self.theta, coefficients, problem.open, problem.class_of, self.phi)
+        self._add_relations(self.theta)
+
+    def _add_relations(self, theta: Floats) -> None:
+        g = self.graph
+        operators = int(g.operator_of.max(initial=0)) + 1
+        add_messages(theta, self.messages, g.source, g.derived, g.operator_of, operators)
+        add_meetings(
+            theta, g.first, g.second, g.whole_operator, g.operator_of, self.place, self.meeting
+        )
+
+    def sweep(self, *, all_ways: bool = True) -> None:
+        """Once through all units, there or back in turn."""
+        g, links = self.graph, self.graph.flows
+        order = self.order if self._forward else np.ascontiguousarray(self.order[::-1])
+        self._forward = not self._forward
+        for begin in range(0, len(order), BLOCK):
+            self.watch.check()
+            sweep(
+                self.theta,
+                self.messages,
+                order[begin : begin + BLOCK],
+                self.rank,
+                links.start,
+                links.pair,
+                links.mate,
+                links.leads,
+                g.yearly_gb,
+                g.egress,
+                g.operator_of,
+                KEPT,
+                all_ways,
+            )
+        price_meetings(
+            self.theta,
+            g.first,
+            g.second,
+            g.whole_operator,
+            g.operator_of,
+            self.place,
+            self.meeting,
+            self.single,
+        )
+
+    def value(self) -> float:
+        """L, not rounded down; BIG or more where a unit fits nowhere."""
+        total = leasts(self.theta, self.graph.operator_of, self.replicas, self.least)
+        return float(total - self.prices @ self.problem.rhs - self.meeting.sum())
+
+    def bound(self) -> float:
+        """L from scratch, rounded down: no plan costs less, EUR a year."""
+        added = np.zeros_like(self.theta)
+        self._add_relations(added)
+        proven = evaluate(self.problem, self.prices, np.ascontiguousarray(added.T), self.watch)
+        sizes = float(self.meeting.sum()) + 2.0 * float(self.messages.sum())
+        return proven.bound - float(self.meeting.sum()) - ROUNDING * sizes
+
+    def quick_bound(self) -> float:
+        """L as kept up to date by sweeps, with ample room for their rounding."""
+        value = self.value()
+        sizes = np.abs(self.least).sum() + np.abs(self.prices * self.problem.rhs).sum()
+        sizes += self.messages.sum() + self.meeting.sum()
+        return value - QUICK_ROUNDING * float(sizes)
+
+    def set_prices(self, prices: Floats) -> None:
+        """Start from given prices."""
+        self._move_prices(np.clip(prices, 0.0, self.cap) - self.prices)
+
+    def climb(self, gap: float, temperatures: tuple[float, ...] = TEMPERATURES) -> None:
+        """Sweeps and price steps in turn, the temperature falling, while they gain enough.
+
+        Raises
+        ------
+        OutOfTime
+        """
+        self.sweep()
+        self.sweep()
+        extra = np.empty((self.problem.sites, self.problem.units))
+        self._relations_part(extra)
+        if not self.prices.any():
+            self._first_prices(extra)
+        soft = Soft(self.problem, extra, self.watch)
+        best = self.value()
+        for tau, rounds in zip(TEMPERATURES, STEPS, strict=True):
+            if tau not in temperatures:
+                continue
+            for _ in range(rounds):
+                self.sweep()
+                self.sweep()
+                self._step(soft, extra, tau)
+                now = self.value()
+                self.watch.report(None, now)
+                gained, best = now - best, max(best, now)
+                if gained < LITTLE * gap * abs(best):
+                    break
+
+    def _first_prices(self, extra: Floats) -> None:
+        shard = LocalShard(self.problem, extra)
+        whole = self.problem.units <= 1.5 * SAMPLE
+        pick = shard.near(BINS) if whole else shard.sample(SAMPLE / shard.size().stake, self.watch)
+        soft = Soft(pick.problem, pick.extra, self.watch)
+        prices = self.prices
+        for tau in COARSE:
+            prices = maximise(
+                partial(soft.curve, tau=tau),
+                self.problem.rhs,
+                prices,
+                np.zeros_like(self.cap),
+                self.cap,
+                steps=COARSE_STEPS,
+                tolerance=1e-6 * tau * shard.size().stake,
+            )
+        self._move_prices(prices - self.prices)
+
+    def _step(self, soft: Soft, extra: Floats, tau: float) -> None:
+        """One Newton step of the prices, halved until the bound does not suffer."""
+        if not len(self.prices):
+            return
+        self._relations_part(extra)
+        rhs = self.problem.rhs
+        curve = soft.curve(self.prices, tau)
+        low, high = -self.prices, self.cap - self.prices
+        value = curve.value - float(self.prices @ rhs)
+        damping = 1e-6
+        for _ in range(6):
+            step, promise = quadratic_step(curve.totals - rhs, curve.curvature, low, high, damping)
+            if promise <= 0.0:
+                return
+            there = soft.curve(self.prices + step, tau)
+            if there.value - float((self.prices + step) @ rhs) > value + 0.1 * promise:
+                self._move_prices(step)
+                return
+            damping = max(1e-4, damping * 10.0)
+
+    def _move_prices(self, step: Floats) -> None:
+        coefficients = fold(self.problem, step) - self.problem.cost
+        add_costs(self.theta, coefficients, self.problem.class_of, self.phi)
+        self.prices = self.prices + step
+
+    def _relations_part(self, extra: Floats) -> None:
+        coefficients = fold(self.problem, self.prices)
+        relations_part(self.theta, coefficients, self.problem.class_of, self.phi, extra)

@@ -1,0 +1,343 @@
+"""Messages along flows: each source pays for egress in advance, its derived unit gets it back.
+
+A flow e from i to j costs h_s = yearly_gb egress_s when i rests at s and j with another operator.
+A message 0 <= m_s <= h_s is added to i's cost at s; j is granted A_o = max_{t in o} m_t at every
+site of operator o. As m_s - A_o <= h_s [op(s) != o], the sum of what both pay is never more than
+the flow costs, so that the sum of the units' own minima is a lower bound on every plan. Nothing
+is lost by the form: any split alpha_s + beta_o <= h_s [op(s) != o] is met or beaten by such a
+message, after a constant has moved from one end to the other.
+
+A sweep visits the units in order and hands a share of each unit's regrets theta_us - min_s theta_us
+on to its flows, which pass on all they can to the other end and give back what is left
+(sequential tree-reweighted passing: Kolmogorov 2006, Convergent tree-reweighted message passing
+for energy minimization; giving back: Tourani et al. 2018, MPLP++). The bound never falls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from placement.optimizer.attributes import Flags, Floats, Indices
+
+BIG = 1e30
+"""Cost of a closed pair: messages are lost in it, and products with it stay finite."""
+SHUT = 1e29
+"""Costs from here on are those of closed pairs."""
+KEPT = 0.3
+"""Weight of the flows behind a unit in the share that those ahead of it get."""
+
+
+@numba.njit(cache=True, nogil=True)
+def fill_costs(
+    theta: Floats, coefficients: Floats, opened: Flags, class_of: Indices, phi: Floats
+) -> None:
+    """theta_us = sum_f coefficients[k, f, s] phi[f, u], or BIG where closed."""
+    for u in range(theta.shape[0]):
+        k = class_of[u]
+        for s in range(theta.shape[1]):
+            theta[u, s] = 0.0
+        for f in range(phi.shape[0]):
+            for s in range(theta.shape[1]):
+                theta[u, s] += coefficients[k, f, s] * phi[f, u]
+        for s in range(theta.shape[1]):
+            if not opened[k, s]:
+                theta[u, s] = BIG
+
+
+@numba.njit(cache=True, nogil=True)
+def add_messages(
+    theta: Floats,
+    messages: Floats,
+    source: Indices,
+    derived: Indices,
+    operator_of: Indices,
+    operators: int,
+) -> None:
+    """Every source pays its messages, every derived unit is granted its own."""
+    peaks = np.zeros(operators)
+    for e in range(len(source)):
+        peaks[:] = 0.0
+        i, j = source[e], derived[e]
+        for s in range(theta.shape[1]):
+            peaks[operator_of[s]] = max(peaks[operator_of[s]], messages[e, s])
+        for s in range(theta.shape[1]):
+            theta[i, s] += messages[e, s]
+            theta[j, s] -= peaks[operator_of[s]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _exchange(
+    message: Floats,
+    theta_i: Floats,
+    theta_j: Floats,
+    h: Floats,
+    operator_of: Indices,
+    share: float,
+    from_source: bool,
+    work: Floats,
+) -> None:
+    """Hand a share of one end's regrets to the other, settle the message, give back the rest."""
+    raw, old, new = work[0], work[1], work[2]
+    sites = len(message)
+    operators = len(old)
+    for o in range(operators):
+        old[o] = 0.0
+    for s in range(sites):
+        o = operator_of[s]
+        if message[s] > old[o]:
+            old[o] = message[s]
+    if from_source:
+        least = BIG
+        for s in range(sites):
+            if theta_i[s] < least:
+                least = theta_i[s]
+        for s in range(sites):
+            raw[s] = message[s] - share * (theta_i[s] - least)
+    else:
+        _granted(theta_j, h, operator_of, share, old, new, raw)
+    room = BIG
+    for s in range(sites):
+        if theta_i[s] < SHUT and h[s] - raw[s] < room:
+            room = h[s] - raw[s]
+    for o in range(operators):
+        new[o] = 0.0
+    for s in range(sites):
+        o = operator_of[s]
+        if theta_i[s] < SHUT and raw[s] + room > new[o]:
+            new[o] = raw[s] + room
+    for s in range(sites):
+        o = operator_of[s]
+        fresh = 0.0
+        if theta_i[s] < SHUT:
+            fresh = new[o] if new[o] < h[s] else h[s]
+        theta_i[s] += fresh - message[s]
+        theta_j[s] += old[o] - new[o]
+        message[s] = fresh
+
+
+@numba.njit(cache=True, nogil=True)
+def _granted(
+    theta_j: Floats,
+    h: Floats,
+    operator_of: Indices,
+    share: float,
+    old: Floats,
+    grant: Floats,
+    raw: Floats,
+) -> None:
+    """raw_s = min(D_op(s), h_s + min of the other D): the most the source may pay for D_o granted.
+
+    D_o = A_o + share * (min_{t in o} theta_jt - min_t theta_jt).
+    """
+    least = BIG
+    for o in range(len(grant)):
+        grant[o] = BIG
+    for t in range(len(theta_j)):
+        o = operator_of[t]
+        if theta_j[t] < grant[o]:
+            grant[o] = theta_j[t]
+        if theta_j[t] < least:
+            least = theta_j[t]
+    low, second, low_at = BIG, BIG, -1
+    for o in range(len(grant)):
+        grant[o] = old[o] + share * (grant[o] - least) if grant[o] < SHUT else BIG
+        if grant[o] < low:
+            low, second, low_at = grant[o], low, o
+        elif grant[o] < second:
+            second = grant[o]
+    for s in range(len(theta_j)):
+        o = operator_of[s]
+        away = h[s] + (second if o == low_at else low)
+        raw[s] = grant[o] if grant[o] < away else away
+
+
+@numba.njit(cache=True, nogil=True)
+def sweep(
+    theta: Floats,
+    messages: Floats,
+    order: Indices,
+    rank: Indices,
+    start: Indices,
+    pair: Indices,
+    mate: Indices,
+    leads: Flags,
+    yearly_gb: Floats,
+    egress: Floats,
+    operator_of: Indices,
+    kept: float,
+    all_ways: bool,
+) -> None:
+    """Visit the units of `order`; each hands its regrets to the flows towards units after it.
+
+    theta: (U, S) costs with prices and messages, kept up to date; messages: (E, S). `all_ways`
+    hands them to all flows alike, and keeps a share, which leaves regrets with every unit.
+    """
+    work = np.zeros((3, theta.shape[1]))
+    h = np.zeros(theta.shape[1])
+    forward = rank[order[0]] < rank[order[-1]] if len(order) else True
+    for u in order:
+        begin, end = start[u], start[u + 1]
+        ahead = end - begin
+        if not all_ways:
+            ahead = 0
+            for x in range(begin, end):
+                ahead += (rank[mate[x]] > rank[u]) == forward
+        if ahead == 0:
+            continue
+        parts = ahead + 1.0 if all_ways else max(float(ahead), kept * (end - begin - ahead))
+        for x in range(begin, end):
+            if not all_ways and (rank[mate[x]] > rank[u]) != forward:
+                continue
+            e, v = pair[x], mate[x]
+            for s in range(len(h)):
+                h[s] = yearly_gb[e] * egress[s]
+            i, j = (u, v) if leads[x] else (v, u)
+            _exchange(messages[e], theta[i], theta[j], h, operator_of, 1.0 / parts, leads[x], work)
+            parts -= 1.0
+
+
+@numba.njit(cache=True, nogil=True)
+def price_meetings(
+    theta: Floats,
+    first: Indices,
+    second: Indices,
+    whole: Flags,
+    operator_of: Indices,
+    place: Indices,
+    price: Floats,
+    single: Flags,
+) -> None:
+    """The best price lambda_q of one place, site or operator, that both of a pair would take.
+
+    x_i + x_j <= 1 at the place lowers the bound by lambda and raises either's cost there by it.
+    With regrets r_i, r_j of avoiding the place, any lambda between them gains min(r_i, r_j).
+    """
+    for q in range(len(first)):
+        i, j = first[q], second[q]
+        if not (single[i] and single[j]):
+            continue
+        if price[q] > 0.0:
+            _charge(theta, i, j, place[q], whole[q], operator_of, -price[q])
+            price[q] = 0.0
+        p, r = _regret(theta[i], whole[q], operator_of)
+        p2, r2 = _regret(theta[j], whole[q], operator_of)
+        if p != p2:
+            continue
+        low, high = min(r, r2), max(r, r2)
+        fair = low if high > SHUT else 0.5 * (low + high)
+        if 0.0 < fair < SHUT:
+            place[q], price[q] = p, fair
+            _charge(theta, i, j, p, whole[q], operator_of, fair)
+
+
+@numba.njit(cache=True, nogil=True)
+def _regret(theta: Floats, whole: bool, operator_of: Indices) -> Any:
+    """The best place, and how much dearer the best elsewhere is."""
+    best = 0
+    for s in range(len(theta)):
+        if theta[s] < theta[best]:
+            best = s
+    p = operator_of[best] if whole else best
+    other = BIG
+    for s in range(len(theta)):
+        at = operator_of[s] if whole else s
+        if at != p and theta[s] < other:
+            other = theta[s]
+    return p, (other - theta[best] if other < SHUT else BIG)
+
+
+@numba.njit(cache=True, nogil=True)
+def _charge(
+    theta: Floats, i: int, j: int, p: int, whole: bool, operator_of: Indices, amount: float
+) -> None:
+    for s in range(theta.shape[1]):
+        if (operator_of[s] if whole else s) == p:
+            theta[i, s] += amount
+            theta[j, s] += amount
+
+
+@numba.njit(cache=True, nogil=True)
+def add_meetings(
+    theta: Floats,
+    first: Indices,
+    second: Indices,
+    whole: Flags,
+    operator_of: Indices,
+    place: Indices,
+    price: Floats,
+) -> None:
+    """Either unit of a pair pays for its priced place."""
+    for q in range(len(first)):
+        if price[q] > 0.0:
+            _charge(theta, first[q], second[q], place[q], whole[q], operator_of, price[q])
+
+
+@numba.njit(cache=True, nogil=True)
+def least_of(theta: Floats, operator_of: Indices, replicas: int, work: Floats) -> float:
+    """The sum of the n smallest operators' minima; BIG or more where too few are open.
+
+    work: (O,) scratch.
+    """
+    if replicas == 1:
+        least = BIG
+        for s in range(len(theta)):
+            if theta[s] < least:
+                least = theta[s]
+        return least
+    work[:] = BIG
+    for s in range(len(theta)):
+        o = operator_of[s]
+        if theta[s] < work[o]:
+            work[o] = theta[s]
+    total = 0.0
+    for _ in range(replicas):
+        best = 0
+        for o in range(len(work)):
+            if work[o] < work[best]:
+                best = o
+        total += work[best]
+        work[best] = BIG
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def leasts(theta: Floats, operator_of: Indices, replicas: Indices, out: Floats) -> float:
+    """out[u]: what u costs at least; their sum. replicas: (U,)"""
+    work = np.empty(operator_of.max() + 1)
+    total = 0.0
+    for u in range(theta.shape[0]):
+        out[u] = least_of(theta[u], operator_of, replicas[u], work)
+        total += out[u]
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def add_costs(theta: Floats, coefficients: Floats, class_of: Indices, phi: Floats) -> None:
+    """theta_us += sum_f coefficients[k, f, s] phi[f, u]; closed pairs stay closed."""
+    for u in range(theta.shape[0]):
+        k = class_of[u]
+        for f in range(phi.shape[0]):
+            for s in range(theta.shape[1]):
+                theta[u, s] += coefficients[k, f, s] * phi[f, u]
+
+
+@numba.njit(cache=True, nogil=True)
+def relations_part(
+    theta: Floats, coefficients: Floats, class_of: Indices, phi: Floats, out: Floats
+) -> None:
+    """out[s, u] = theta_us - sum_f coefficients[k, f, s] phi[f, u]; 0 where closed."""
+    block = 64
+    for begin in range(0, theta.shape[0], block):
+        end = min(begin + block, theta.shape[0])
+        for s in range(theta.shape[1]):
+            for u in range(begin, end):
+                value = theta[u, s]
+                if value < SHUT:
+                    for f in range(phi.shape[0]):
+                        value -= coefficients[class_of[u], f, s] * phi[f, u]
+                    out[s, u] = value
+                else:
+                    out[s, u] = 0.0
