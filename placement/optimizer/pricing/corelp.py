@@ -162,7 +162,9 @@ def solve_core(task: CoreTask, watch: Watch) -> CoreAnswer:
     """
     programme = _programme(task)
     rows = len(programme.room)
-    largest = np.abs(programme.coupling).max(axis=1).toarray().ravel() if rows else np.ones(0)
+    largest = np.ones(rows)
+    if rows and len(programme.unit):
+        largest = np.abs(programme.coupling).max(axis=1).toarray().ravel()
     row_scale = 1.0 / np.where(largest > 0.0, largest, 1.0)
     money = DEAREST / max(float(np.abs(programme.costs).max(initial=0.0)), 1e-300)
     model = _model(task, programme, row_scale, money)
