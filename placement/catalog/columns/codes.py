@@ -28,6 +28,12 @@ class Codes:
     count: int
 
 
+def arrow_of(values: Integers) -> Any:
+    """Whole numbers as a pyarrow array that shares their memory."""
+    plain = np.ascontiguousarray(values, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(plain), [None, pa.py_buffer(plain)])
+
+
 def first_rows(codes: Codes) -> Integers:
     """(count,) the first row that has each code; n for a code that no row has."""
     size = len(codes.of)
@@ -38,7 +44,7 @@ def first_rows(codes: Codes) -> Integers:
 
 def renumbered(values: Integers) -> Codes:
     """Codes of any whole numbers, in the order of their first appearance."""
-    encoded = pa.array(values).dictionary_encode()
+    encoded = arrow_of(values).dictionary_encode()
     return Codes(encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary))
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from models import Dataset
 from models.columns import Flags, Integers, Numbers32
 from placement.catalog.columns import kinds
+from placement.catalog.columns.codes import arrow_of
 from placement.catalog.columns.fields import DATASET, MEMBERS_MAX, PRESENCE, SHARED, TEXTS
 from placement.catalog.columns.findings import Findings, Part, Place, dataset_defects
 from placement.catalog.columns.values import (
@@ -126,7 +127,7 @@ class Gathering:
         order = np.arange(len(ids), dtype=np.int64)
         if not pc.all(pc.less(ids[:-1], ids[1:])).as_py() and len(ids) > 1:
             order = pc.sort_indices(ids).to_numpy().astype(np.int64)
-            ids = ids.take(pa.array(order))
+            ids = ids.take(arrow_of(order))
             self._note_repeated(ids, order)
         return ids, order
 

@@ -8,15 +8,17 @@ line, by the reader of the native files, which names the defects or turns out to
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
+from numpy.typing import NDArray
 
+from placement.catalog.columns.codes import arrow_of, list_bounds
 from placement.catalog.columns.fields import LEVELS, OPTIONAL, ROWS_MAX
 from placement.catalog.columns.findings import Findings, Part, Place, stop
 from placement.catalog.strict_json import decode_json
@@ -25,13 +27,16 @@ from placement.errors import BadInput
 BLOCK = 1 << 24
 """Bytes read at once, up to the end of a line: the longest line."""
 
+_MANY = ("id", "title", "description", "derived", "source", "members", "reason")
+"""Texts of which most are different."""
+
 Defects = Callable[[dict[str, Any], Place], list[Any]]
 """What is wrong with one record by itself."""
 Records = Callable[[dict[str, Any]], dict[str, Any]]
 """From a record without defects to values of the schema's types."""
 
 _UNUSUAL_ESCAPE = re.compile(rb"\\(?:[bf]|u(?:00[01789]|[dD][89a-fA-F]))")
-_CONTROL = bytes([*range(9), 11, 12, 13, *range(14, 32), 127])
+_PRINTABLE, _NEWLINE, _OPEN, _CLOSE, _DELETE = 0x20, 0x0A, 0x7B, 0x7D, 0x7F
 _BARE_NULL = re.compile(rb"\}[ \t]*null")
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
 
@@ -66,7 +71,8 @@ def jsonl_parts(
         When the file cannot be read at all.
     """
     first = 1
-    for block in _blocks(path):
+    for found in _blocks(path):
+        block = found.replace(b"\r\n", b"\n") if b"\r" in found else found
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
         if first + lines - 1 > ROWS_MAX:
             raise stop(path, f"has more than {ROWS_MAX} lines")
@@ -117,7 +123,7 @@ def _fast(file: str, block: bytes, lines: int, first: int, schema: Any) -> Part 
         return None
     table.validate(full=True)
     columns = {
-        name: table.column(name).combine_chunks()
+        name: _plain_column(name, table.column(name))
         for name in schema.names
         if table.column(name).null_count < lines
     }
@@ -126,19 +132,49 @@ def _fast(file: str, block: bytes, lines: int, first: int, schema: Any) -> Part 
 
 def _is_plain(block: bytes, lines: int) -> bool:
     """Whether every line is one object of printable UTF-8, as far as bytes can tell."""
-    try:
-        ascii_only = block.isascii() or not (block.decode("utf-8") and _C1.search(block))
-    except UnicodeDecodeError:
+    codes = np.frombuffer(block, dtype=np.uint8)
+    ends = np.flatnonzero(codes < _PRINTABLE)
+    if len(ends) != lines - (not block.endswith(b"\n")) or (codes[ends] != _NEWLINE).any():
         return False
-    starts = block.count(b"\n{") + block.startswith(b"{")
-    ends = block.count(b"}\n") + block.endswith(b"}")
+    last = codes[ends - 1] == _CLOSE
+    first = codes[ends[ends < len(codes) - 1] + 1] == _OPEN
     return (
-        ascii_only
-        and starts == ends == lines
-        and len(block.translate(None, _CONTROL)) == len(block)
+        bool(last.all() and first.all())
+        and block.startswith(b"{")
+        and block.endswith((b"}", b"}\n"))
+        and _is_printable(block, codes)
         and not (b"null" in block and _BARE_NULL.search(block))
         and not (b"\\" in block and _UNUSUAL_ESCAPE.search(block))
     )
+
+
+def _is_printable(block: bytes, codes: NDArray[np.uint8]) -> bool:
+    if (codes == _DELETE).any():
+        return False
+    if block.isascii():
+        return True
+    try:
+        block.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not _C1.search(block)
+
+
+def _plain_column(name: str, column: Any) -> Any:
+    whole = column.combine_chunks()
+    return whole if name in _MANY else _shared_words(whole)
+
+
+def _shared_words(array: Any) -> Any:
+    """Texts as a dictionary: they repeat, and each is looked at once."""
+    kind = array.type
+    if pa.types.is_string(kind):
+        return array.dictionary_encode()
+    if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+        inside = array.flatten().dictionary_encode()
+        bounds = arrow_of(list_bounds(array)).cast(pa.int32())
+        return pa.ListArray.from_arrays(bounds, inside, mask=array.is_null())
+    return array
 
 
 def _parsed(block: bytes, schema: Any) -> Any:
@@ -229,8 +265,3 @@ def _decoded(line: bytes, place: Place, findings: Findings) -> dict[str, Any] | 
 def _without_line(message: str) -> str:
     """A line is a document of its own; its number is told by its place."""
     return message.replace(" at line 1, column ", " at column ")
-
-
-def json_text(value: str) -> str:
-    """A JSON text."""
-    return json.dumps(value, ensure_ascii=False)

@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from models import Dataset
 from models.canonical import canonical_json
 from models.columns import Integers, Numbers32
-from placement.catalog.columns.codes import Codes, codes_of, combined, first_rows, presence
+from placement.catalog.columns.codes import (
+    Codes,
+    arrow_of,
+    codes_of,
+    combined,
+    first_rows,
+    presence,
+)
 from placement.catalog.columns.fields import PRESENCE, SHARED
 from placement.catalog.columns.findings import Findings, Part, Place, dataset_defects
 
@@ -29,6 +35,8 @@ class Table:
     names: tuple[str, ...]
     presences: tuple[str, ...] = ()
     """Fields of which only the presence counts."""
+    whole_records: tuple[str, ...] = ()
+    """("",) where defects of whole records are about these fields."""
     records: list[dict[str, Any]] = field(default_factory=list)
     examples: list[tuple[dict[str, Any], Place]] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
@@ -49,7 +57,7 @@ class Table:
     def _numbers(self, part: Part, local: Codes, first: Integers, sizes: Integers) -> Integers:
         numbers = np.empty(local.count, dtype=np.int64)
         kept = {n: part.columns[n] for n in (*self.names, *self.presences) if n in part.columns}
-        rows = pa.array(first)
+        rows = arrow_of(first)
         few = Part(
             part.file,
             part.unit,
@@ -84,17 +92,22 @@ def text_table() -> Table:
 
 def current_table() -> Table:
     """A table of today's sites."""
-    return Table(("current_site", "further_current_sites"))
+    return Table(("current_site", "further_current_sites"), whole_records=("",))
 
 
 def models_of(table: Table, contracts: Sequence[str], findings: Findings) -> list[Dataset]:
     """Each record as a dataset without volume; defects are noted, and then nothing is answered."""
     found: list[Dataset] = []
+    about = {*table.names, *table.presences, *table.whole_records}
     for record, example, count in zip(table.records, table.examples, table.counts, strict=True):
         if not findings.room:
             findings.add((), rows=count)
             continue
-        defects = dataset_defects(example[0], example[1], contracts)
+        defects = [
+            defect
+            for defect in dataset_defects(example[0], example[1], contracts)
+            if defect.field.split(".")[0] in about
+        ]
         findings.add(defects, rows=count - 1 if defects else 0)
         if not defects:
             found.append(

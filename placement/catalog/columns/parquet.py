@@ -15,8 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from placement.catalog.columns.fields import ROWS_MAX
+from placement.catalog.columns.codes import arrow_of, list_bounds
+from placement.catalog.columns.fields import LEVELS, ROWS_MAX
 from placement.catalog.columns.findings import Part, stop
+from placement.errors import BadInput, Defect
 
 ROWS_AT_ONCE = 1 << 17
 _UNPACKED_MAX = 1 << 36
@@ -102,8 +104,6 @@ def check_columns(path: Path, found: Any, schema: Any) -> None:
     BadInput
         Naming each that does not fit.
     """
-    from placement.errors import BadInput, Defect
-
     known = ", ".join(schema.names)
     defects = []
     for name in sorted(set(found.names)):
@@ -157,8 +157,6 @@ def _struct_fits(found: Any, wanted: Any) -> bool:
 
 
 def _number_fits(found: Any, wanted: Any, name: str) -> bool:
-    from placement.catalog.columns.fields import LEVELS
-
     if pa.types.is_integer(found):
         return True
     if pa.types.is_integer(wanted):
@@ -201,8 +199,6 @@ def _plain_struct(array: Any, wanted: Any) -> Any:
 
 
 def _plain_list(array: Any, wanted: Any) -> Any:
-    from placement.catalog.columns.codes import list_bounds
-
     inside = _plain_type(array.flatten(), wanted.value_type)
-    bounds = pa.array(list_bounds(array).astype("int32"))
+    bounds = arrow_of(list_bounds(array)).cast(pa.int32())
     return pa.ListArray.from_arrays(bounds, inside, mask=array.is_null())

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from models import Transformation
 from models.columns import Derivations, Flags, Groups, Integers, Separations
-from placement.catalog.columns.codes import codes_of, combined, first_rows, list_bounds
+from placement.catalog.columns.codes import arrow_of, codes_of, combined, first_rows, list_bounds
 from placement.catalog.columns.datasets import plain_texts
 from placement.catalog.columns.fields import DERIVATION_ONLY, GROUP_ONLY
 from placement.catalog.columns.findings import Findings, Part, Place, relation_defects
@@ -121,11 +121,12 @@ class Linking:
         self._note(source < 0, places, "source", [n.first for n in found])
         self._note(derived < 0, places, "derived", [n.second for n in found])
         self._say((source == derived) & (source >= 0), places, "source", _FROM_ITSELF)
-        order = np.lexsort((derived, source))
+        pairs = (source + 1) * (len(ids) + 1) + derived + 1
+        order = np.arange(len(pairs))
+        if (np.diff(pairs) <= 0).any():
+            order = np.argsort(pairs, kind="stable")
         same = np.zeros(len(order), dtype=np.bool_)
-        step = order[1:], order[:-1]
-        alike = (source[step[0]] == source[step[1]]) & (derived[step[0]] == derived[step[1]])
-        same[step[0][alike]] = True
+        same[order[1:][pairs[order[1:]] == pairs[order[:-1]]]] = True
         self._say(same & (source >= 0) & (derived >= 0), places, "", _REPEATED)
         amounts = _joined([names.amounts for names in found], np.int64)
         ends = _joined([names.ends for names in found], np.bool_)
@@ -288,14 +289,14 @@ def _is_wrong(fields: dict[str, Any], row: int) -> bool:
 
 
 def _derivations(part: Part, rows: Integers, amounts: Integers, ends: Flags) -> _Names:
-    take = pa.array(rows)
+    take = arrow_of(rows)
     source, derived = (plain_texts(part.columns[n].take(take)) for n in ("source", "derived"))
     bare = Part(part.file, part.unit, part.first, part.count, {})
     return _Names(bare, rows, source, derived, np.zeros(1, np.int64), amounts[rows], ends[rows])
 
 
 def _groups(part: Part, rows: Integers, by_operator: Integers) -> _Names:
-    lists = part.columns["members"].take(pa.array(rows))
+    lists = part.columns["members"].take(arrow_of(rows))
     inside = plain_texts(lists.flatten())
     bare = Part(part.file, part.unit, part.first, part.count, {})
     none = np.zeros(len(rows), dtype=np.bool_)

@@ -21,6 +21,8 @@ LARGEST = 10**12
 """Most gigabytes of one dataset, and a month."""
 _IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}$"
 _UNPRINTABLE = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{80}-\x{9f}]"
+_PRINTABLE, _DELETE, _C1_LEAD = 0x20, 0x7F, 0xC2
+"""The first printable byte; DEL; the first byte of U+0080 to U+00BF in UTF-8."""
 _TITLE_MAX = 500
 _FLOAT_EXACT = 1e9
 """Below it, a float has at most one decimal of six places that it is nearest to."""
@@ -72,9 +74,10 @@ def whole(array: Any) -> tuple[Integers, Flags]:
     if not pa.types.is_integer(array.type):
         return np.zeros(len(array), dtype=np.int64), np.ones(len(array), dtype=np.bool_)
     inside = pc.and_(pc.greater_equal(array, 0), pc.less_equal(array, LARGEST))
-    bad = ~_flags(pc.fill_null(inside, pa.scalar(value=False)))
+    right = pc.fill_null(inside, pa.scalar(value=False))
     zero = pa.scalar(0, array.type)
-    return pc.if_else(pa.array(bad), zero, array).cast(pa.int64()).to_numpy(), bad
+    amounts: Integers = pc.if_else(right, array, zero).cast(pa.int64()).to_numpy()
+    return amounts, ~_flags(right)
 
 
 def micro(array: Any) -> tuple[Integers, Flags]:
@@ -154,7 +157,15 @@ def _by_value(array: Any, check: Callable[[Any], Any]) -> Flags:
 
 
 def _unprintable(texts: Any) -> Any:
-    return pc.match_substring_regex(texts, _UNPRINTABLE)
+    """Each text whether it holds control characters; first all bytes are looked at together."""
+    data = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
+    if (data < _PRINTABLE).any() or (data == _DELETE).any() or (data == _C1_LEAD).any():
+        return pc.match_substring_regex(texts, _UNPRINTABLE)
+    return _all_false(len(texts))
+
+
+def _all_false(size: int) -> Any:
+    return pa.Array.from_buffers(pa.bool_(), size, [None, pa.py_buffer(bytes(size // 8 + 1))])
 
 
 def _flags(array: Any) -> Flags:
