@@ -24,8 +24,8 @@ from placement.optimizer.polish.program import Program, building
 from placement.optimizer.polish.region import Region
 from placement.optimizer.progress import Watch
 
-PER_SIZE = 0.8
-"""Share of a core that is chosen by margin per unit of size; the rest by margin alone."""
+BY_OCTAVE = 0.5
+"""Share of a core that is spread evenly over octaves of sizes; the rest is nearest for its size."""
 WIDTH = 4.0
 """Columns of a core unit: sites within so many times the margin that chose the last unit."""
 
@@ -47,7 +47,10 @@ class Core:
 
 
 def choose_core(region: Region, size: int, start: Indices | None) -> Core:
-    """About `size` units with the smallest margins, and the columns that are near enough.
+    """About `size` units with the smallest margins for their size, and columns near enough.
+
+    Units of every octave of sizes are in: large ones whose sites are nearly tied, and small ones
+    that cost little by themselves and fill what the large ones leave.
 
     Parameters
     ----------
@@ -55,27 +58,65 @@ def choose_core(region: Region, size: int, start: Indices | None) -> Core:
         (n, S) copies of a plan: its pairs are in.
     """
     second = np.where(region.best > 0, np.inf, region.margin).min(axis=1)
-    per_size = region.margin / region.size[:, None]
     ratio = second / region.size
-    first = np.argsort(ratio, kind="stable")[: int(size * PER_SIZE)]
+    movable = np.flatnonzero(np.isfinite(ratio))
+    order = movable[np.argsort(ratio[movable], kind="stable")]
+    octave = np.floor(np.log2(region.size)).astype(np.intp)
+    rank = np.empty(len(ratio), dtype=np.intp)
+    for some in np.unique(octave[order]).tolist():
+        of = order[octave[order] == some]
+        rank[of] = np.arange(len(of))
+    by_rank = order[np.argsort(rank[order], kind="stable")]
+    widest = int(size * BY_OCTAVE)
     chosen = np.zeros(len(second), dtype=np.bool_)
-    chosen[first] = True
-    others = np.argsort(np.where(chosen, np.inf, second), kind="stable")
-    others = others[: size - int(size * PER_SIZE)]
-    chosen[others] = True
-    near = per_size <= WIDTH * _last(ratio[first])
-    near |= region.margin <= WIDTH * _last(second[others])
+    chosen[by_rank[:widest]] = True
+    rest = order[~chosen[order]]
+    chosen[rest[: size - widest]] = True
+    limit = np.zeros(int(octave.max(initial=0)) - int(octave.min(initial=0)) + 1)
+    np.maximum.at(limit, octave[chosen] - octave.min(initial=0), ratio[chosen])
+    near = region.margin <= (WIDTH * limit[octave - octave.min(initial=0)] * region.size)[:, None]
     if start is not None:
         chosen |= (start != region.best).any(axis=1)
         near |= start > 0
     near |= region.best > 0
-    units = np.flatnonzero(chosen & np.isfinite(second))
+    units = np.flatnonzero(chosen)
     return Core(units, near[units] & np.isfinite(region.cost[units]))
 
 
-def _last(values: Floats) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.max(initial=0.0))
+@dataclass(frozen=True)
+class CoreProgram:
+    """A core as an integer programme.
+
+    A unit with one replica has a variable for each column but its best: copies that leave it.
+    Costs and weights of those are differences. Other units have a variable for every column.
+    """
+
+    region: Region
+    core: Core
+    program: Program
+    unit: Indices
+    """(C,) within the core, ascending."""
+    site: Indices
+    """(C,)"""
+    single: Flags
+    """(k,) units with one replica."""
+
+    def start(self, x: Indices) -> Floats:
+        """(C,) values of a plan, (n, S) copies."""
+        values: Floats = x[self.core.units[self.unit], self.site].astype(np.float64)
+        return values
+
+    def plan(self, values: Floats) -> Indices:
+        """(n, S) copies of all units of the region."""
+        region, units = self.region, self.core.units
+        x = region.best.copy()
+        x[units[~self.single]] = 0
+        moved = np.rint(values).astype(np.intp)
+        np.add.at(x, (units[self.unit], self.site), moved)
+        ours = self.single[self.unit]
+        away = np.bincount(self.unit[ours], moved[ours], len(units)).astype(np.intp)
+        x[units, region.best[units].argmax(axis=1)] -= away
+        return x
 
 
 @dataclass(frozen=True)
@@ -88,16 +129,14 @@ class Found:
 
 
 def solve_core(
-    region: Region,
-    core: Core,
+    made: CoreProgram,
     task: Task,
     watch: Watch,
     *,
     start: Indices | None = None,
     known: float | None = None,
-    tighter: Floats | None = None,
 ) -> Found:
-    """The core as a PuLP model, run once by HiGHS.
+    """The core, run once by HiGHS.
 
     Parameters
     ----------
@@ -105,77 +144,97 @@ def solve_core(
         (n, S) copies of a plan to start from; its pairs are in the core.
     known
         A bound to report, EUR a year.
-    tighter
-        (R,) what rows are tightened by.
 
     Raises
     ------
     OutOfTime, SolverError
     """
     watch.check()
-    row, site = np.nonzero(core.open)
-    with building():
-        program = core_program(region, core, tighter)
-    first = None if start is None else start[core.units][row, site].astype(np.float64)
-    answer = program.solve(task, watch, start=first, known=known)
-    if answer.values is None:
-        return Found(None, answer.ending)
-    x = region.best.copy()
-    x[core.units] = 0
-    x[core.units[row], site] = answer.values.astype(np.intp)
+    if not len(made.unit):
+        return Found(made.region.best.copy(), Ending.OPTIMAL)
+    first = None if start is None else made.start(start)
+    answer = made.program.solve(task, watch, start=first, known=known)
+    x = None if answer.values is None else made.plan(answer.values)
     return Found(x, answer.ending)
 
 
-def core_program(region: Region, core: Core, tighter: Floats | None = None) -> Program:
-    """Costs are what a column costs more than its unit's best: small numbers, told apart well."""
-    problem, units = region.problem, core.units
-    row, site = np.nonzero(core.open)
-    counts = problem.counts[units]
-    rest = region.best[units]
-    base = np.where(rest > 0, region.cost[units], np.inf).min(axis=1)
-    cost = region.cost[units][row, site] - base[row]
-    wanted = rest.sum(axis=1).astype(np.float64)
-    offset = region.value(region.best) - float(
-        (np.where(rest > 0, region.cost[units] - base[:, None], 0.0) * rest).sum()
-    )
-    program = Program(cost, counts[row], offset)
-    column = np.full(core.open.shape, -1, dtype=np.intp)
-    column[row, site] = np.arange(len(row))
-    starts = np.searchsorted(row, np.arange(len(units) + 1)).tolist()
-    for k, amount in enumerate(wanted.tolist()):
-        columns = np.arange(starts[k], starts[k + 1])
-        program.add(columns, np.ones(len(columns)), amount, equal=True)
-    _add_rows(program, region, units, column, 0.0 if tighter is None else tighter)
-    _add_replica_separation(program, region, units, column)
-    return program
-
-
-def _add_rows(
-    program: Program,
+def core_program(
     region: Region,
-    units: Indices,
-    column: Indices,
-    tighter: Floats | float,
-) -> None:
-    at_rest = region.best.copy()
-    at_rest[units] = 0
-    left = region.limits - tighter - region.totals(at_rest)
-    for row, weight, room in zip(region.problem.rows, region.weights, left.tolist(), strict=True):
-        columns = column[:, row.sites]
-        own = weight[units]
-        there = (columns >= 0) & (own != 0.0)
-        heaviest = np.where(there, own, 0.0).max(axis=1, initial=0.0)
-        if float(heaviest @ region.best[units].sum(axis=1)) > room:
-            program.add(columns[there], own[there], room)
+    core: Core,
+    tighter: Floats | None = None,
+    *,
+    overload: float = 0.0,
+) -> CoreProgram:
+    """The core as a PuLP model.
+
+    Parameters
+    ----------
+    tighter
+        (R,) what rows are tightened by.
+    overload
+        Where positive, rows may be overloaded, for so many times their prices.
+    """
+    problem, units = region.problem, core.units
+    single = problem.replicas[problem.class_of[units]] == 1
+    there = core.open.copy()
+    home = region.best[units].argmax(axis=1)
+    there[np.flatnonzero(single), home[single]] = False
+    unit, site = np.nonzero(there)
+    fixed = region.best.copy()
+    fixed[units[~single]] = 0
+    own = region.cost[units]
+    cost = own[unit, site] - np.where(single, own[np.arange(len(units)), home], 0.0)[unit]
+    with building():
+        program = Program(cost, problem.counts[units][unit], region.value(fixed))
+        made = CoreProgram(region, core, program, unit, site, single)
+        _add_assignment(made)
+        room = region.limits - region.totals(fixed)
+        _add_rows(made, home, room if tighter is None else room - tighter, overload)
+        _add_replica_separation(made)
+    return made
 
 
-def _add_replica_separation(
-    program: Program, region: Region, units: Indices, column: Indices
-) -> None:
-    problem = region.problem
-    for k in np.flatnonzero(problem.replicas[problem.class_of[units]] > 1).tolist():
-        for o in np.unique(problem.operator_of).tolist():
-            columns = column[k, problem.operator_of == o]
-            columns = columns[columns >= 0]
-            if len(columns) > 1:
-                program.add(columns, np.ones(len(columns)), 1.0)
+def _add_assignment(made: CoreProgram) -> None:
+    """No more copies leave a unit than it has; or as many rest somewhere as it wants."""
+    wanted = made.region.best[made.core.units].sum(axis=1).astype(np.float64).tolist()
+    starts = np.searchsorted(made.unit, np.arange(len(wanted) + 1)).tolist()
+    for k, (amount, single) in enumerate(zip(wanted, made.single.tolist(), strict=True)):
+        columns = np.arange(starts[k], starts[k + 1])
+        if not single or len(columns) > 1:
+            made.program.add(columns, np.ones(len(columns)), amount, equal=not single)
+
+
+def _add_rows(made: CoreProgram, home: Indices, room: Floats, overload: float) -> None:
+    problem, units = made.region.problem, made.core.units
+    most = made.region.best[units].sum(axis=1).astype(np.float64)
+    everyone = np.arange(len(units))
+    prices = made.region.prices.tolist()
+    for row, weight, left, price in zip(
+        problem.rows, made.region.weights, room.tolist(), prices, strict=True
+    ):
+        own = np.zeros((len(units), problem.sites))
+        own[:, row.sites] = weight[units]
+        own -= np.where(made.single, own[everyone, home], 0.0)[:, None]
+        weights = own[made.unit, made.site]
+        heaviest = np.zeros(len(units))
+        np.maximum.at(heaviest, made.unit, weights)
+        if float(heaviest @ most) > left:
+            columns = np.flatnonzero(weights)
+            factors = weights[columns]
+            if overload > 0.0:
+                typical = float(np.median(made.region.size[units[made.unit[columns]]] / np.abs(factors)))
+                price = overload * max(typical, price)
+                columns = np.append(columns, made.program.spare(price, float(heaviest @ most)))
+                factors = np.append(factors, -1.0)
+            made.program.add(columns, factors, left)
+
+
+def _add_replica_separation(made: CoreProgram) -> None:
+    """[replica_separation] sum_{s in o} x_us <= 1 for every operator o, where n_u > 1."""
+    operator = made.region.problem.operator_of[made.site]
+    for k in np.flatnonzero(~made.single).tolist():
+        columns = np.flatnonzero(made.unit == k)
+        for o in np.unique(operator[columns]).tolist():
+            shared = columns[operator[columns] == o]
+            if len(shared) > 1:
+                made.program.add(shared, np.ones(len(shared)), 1.0)

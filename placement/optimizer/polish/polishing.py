@@ -9,7 +9,9 @@ import numpy as np
 from placement.errors import SolverError
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending, Task
-from placement.optimizer.polish.core import Core, choose_core, solve_core
+from placement.optimizer.polish.core import Core, choose_core, core_program, solve_core
+from placement.optimizer.polish.dive import dive
+from placement.optimizer.polish.filling import filled
 from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.repair import repaired
 from placement.optimizer.polish.resting import Resting, Rest
@@ -18,13 +20,12 @@ from placement.optimizer.progress import OutOfTime, Watch
 
 NEAR = 20_000
 """Units of a region: the rest stays where prices put it."""
-FIRST = 200
-"""Units of the first core; every round doubles it."""
-LARGEST = 6_400
-NODES = 300
-"""Of HiGHS's tree, a round."""
-SLOW = 0.8
-"""A round that leaves more than this share of the gap is slow; after two of them we stop."""
+DIVES = (400, 800, 1_600)
+"""Units of the cores that are dived into."""
+SEARCHED = 400
+"""Units of the first core that HiGHS searches."""
+NODES = 100
+"""Of HiGHS's tree, the first time."""
 CAUTION = 1e-9
 """Relative: how much tighter a row becomes each time a core's answer overloads it."""
 
@@ -57,26 +58,48 @@ def region_of(
     return pick, Region(pick.problem, shard.rhs - rest.totals, rest.cost, prices)
 
 
-def polish(
-    polished: Polished, bound: float, gap: float, watch: Watch, *, first: int = FIRST
-) -> None:
-    """Improve a plan by cores of growing size, until within the gap or nothing helps any more."""
+def polish(polished: Polished, bound: float, gap: float, watch: Watch) -> None:
+    """Improve a plan until it is within the gap, or every core is exhausted.
+
+    Dives into larger and larger cores come first; then HiGHS searches cores from the best plan,
+    longer and wider each time.
+
+    Raises
+    ------
+    OutOfTime, SolverError
+    """
     region = polished.region
     target = bound / (1 - gap) if gap < 1 and bound > 0 else bound
-    _keep(polished, repaired(region, watch), watch, bound)
-    size, slow = first, 0
-    most = min(LARGEST, region.problem.units)
-    while polished.objective > target and slow < 2:
-        watch.check()
-        before = polished.objective - bound
-        core = choose_core(region, size, polished.x)
-        task = Task(gap=0.0, target=target, brief=True, nodes=NODES)
-        ending = attempt(polished, core, task, watch, bound)
-        after = polished.objective - bound
-        slow = slow + 1 if after > SLOW * before and np.isfinite(after) else 0
-        if size >= most and (ending is not Ending.STOPPED or np.isfinite(after)):
+    most = region.problem.units
+    for size in DIVES:
+        if polished.objective <= target:
             return
-        size = min(2 * size, most)
+        _dive(polished, min(size, most), target, watch, bound)
+        if size >= most:
+            break
+    size, nodes = SEARCHED, NODES
+    while polished.objective > target:
+        watch.check()
+        before = polished.objective
+        core = choose_core(region, size, polished.x)
+        task = Task(gap=0.0, target=target, brief=True, nodes=nodes)
+        ending = attempt(polished, core, task, watch, bound)
+        if polished.x is not None:
+            _keep(polished, filled(region, polished.x, bound, target, watch), watch, bound)
+        if polished.objective < before:
+            continue
+        if ending is not Ending.STOPPED and size >= most:
+            return
+        size, nodes = min(2 * size, most), 2 * nodes
+
+
+def _dive(polished: Polished, size: int, target: float, watch: Watch, bound: float) -> None:
+    """Dive, repair what that leaves overloaded, fill what it leaves free."""
+    region = polished.region
+    x = repaired(region, watch, dive(region, choose_core(region, size, None), watch))
+    _keep(polished, x, watch, bound)
+    if x is not None and polished.objective > target:
+        _keep(polished, filled(region, x, bound, target, watch), watch, bound)
 
 
 def attempt(polished: Polished, core: Core, task: Task, watch: Watch, bound: float) -> Ending:
@@ -84,15 +107,17 @@ def attempt(polished: Polished, core: Core, task: Task, watch: Watch, bound: flo
 
     Raises
     ------
-    SolverError
-        Where HiGHS keeps overloading rows.
+    OutOfTime, SolverError
     """
     region = polished.region
     tight = np.zeros(len(region.room))
     for _ in range(8):
-        found = solve_core(region, core, task, watch, start=polished.x, known=bound, tighter=tight)
+        made = core_program(region, core, tight)
+        found = solve_core(made, task, watch, start=polished.x, known=bound)
         if found.x is None:
             return found.ending
+        if not len(made.unit):
+            return found.ending if (region.totals(found.x) <= region.limits).all() else Ending.INFEASIBLE
         over = region.totals(found.x) > region.limits
         if not over.any():
             _keep(polished, found.x, watch, bound)

@@ -62,6 +62,13 @@ class Program:
             self._cost.append(price)
         return np.arange(begin, len(self._x))
 
+    def spare(self, cost: float, most: float) -> int:
+        """A new continuous variable between 0 and `most`."""
+        j = len(self._x)
+        self._x.append(self.problem.add_variable(f"y_{j:08d}", 0, most))
+        self._cost.append(cost)
+        return j
+
     def add(self, columns: Indices, weights: Floats, rhs: float, *, equal: bool = False) -> None:
         """sum_j weights_j x_j <= rhs, or =; every variable at most once."""
         scale = row_scale(weights)
@@ -89,10 +96,7 @@ class Program:
         SolverError
             Where HiGHS ends in a state that is neither an answer nor a limit.
         """
-        cost = np.array(self._cost)
-        scale = power_of_two(cost, LARGEST_COST)
-        objective = zip(self._x, (cost * scale).tolist(), strict=True)
-        self.problem.setObjective(pulp.LpAffineExpression(list(objective), self._offset * scale))
+        scale = self._finish()
         solver = InProcess(task, scale, watch, known)
         if start is not None:
             solver.start = self._x[: len(start)], start
@@ -107,6 +111,61 @@ class Program:
             values=None if values is None else np.rint(values),
             bound=bound if np.isfinite(bound) else -np.inf,
         )
+
+    def relaxed(self, watch: Watch) -> Relaxed:
+        """The linear relaxation, loaded into HiGHS, to be changed and run again."""
+        scale = self._finish()
+        solver = InProcess(Task(), scale, watch, integer=False)
+        solver.createAndConfigureSolver(self.problem)
+        solver.buildSolverModel(self.problem)
+        return Relaxed(self.problem.solverModel, solver, scale, self.columns, watch)
+
+    def _finish(self) -> float:
+        cost = np.array(self._cost)
+        scale = power_of_two(cost, LARGEST_COST)
+        objective = zip(self._x, (cost * scale).tolist(), strict=True)
+        self.problem.setObjective(pulp.LpAffineExpression(list(objective), self._offset * scale))
+        return scale
+
+
+class Relaxed:
+    """A linear relaxation that stays loaded: every run continues from the last basis."""
+
+    def __init__(
+        self, highs: Any, solver: InProcess, scale: float, columns: int, watch: Watch
+    ) -> None:
+        self._highs, self._solver, self._watch = highs, solver, watch
+        self._scale, self._columns = scale, columns
+        highs.setOptionValue("presolve", "off")
+        highs.setOptionValue("solver", "simplex")
+
+    def bound(self, columns: Indices, least: Floats, most: Floats) -> None:
+        """Change bounds."""
+        self._highs.changeColsBounds(len(columns), columns.astype(np.int32), least, most)
+
+    def run(self) -> float:
+        """EUR a year, inf where infeasible.
+
+        Raises
+        ------
+        OutOfTime, SolverError
+        """
+        self._watch.check()
+        if np.isfinite(self._watch.left_s):
+            self._highs.setOptionValue(
+                "time_limit", float(self._highs.getRunTime() + self._watch.left_s)
+            )
+        self._highs.run()
+        self._solver.raise_interrupt()
+        ending = read_ending(self._highs)
+        self._watch.check()
+        if ending is not Ending.OPTIMAL:
+            return np.inf
+        return float(self._highs.getInfo().objective_function_value) / self._scale
+
+    def values(self) -> Floats:
+        """(C,) of the last run."""
+        return np.array(self._highs.getSolution().col_value)[: self._columns]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ CANDIDATES = 4_000
 MOVES = 400
 
 
-def repaired(region: Region, watch: Watch) -> Indices | None:
+def repaired(region: Region, watch: Watch, start: Indices | None = None) -> Indices | None:
     """(n, S) copies of a plan, or none where greedy moves find none.
 
     Each turn takes the move of one copy that lowers the overload, in shares of the rows'
@@ -23,7 +23,7 @@ def repaired(region: Region, watch: Watch) -> Indices | None:
     ------
     OutOfTime
     """
-    x = region.best.copy()
+    x = region.best.copy() if start is None else start.copy()
     totals, limits = region.totals(x), region.limits
     scale = 1.0 / np.maximum(np.abs(region.problem.rhs), 1e-300)
     if (totals <= limits).all():

@@ -149,9 +149,11 @@ class Separable:
         self._take_start()
         with self._phase("prices"):
             self.watch.check()
-            self.merged, self.group_of = merge(self.problem)
+            merging = merge(self.problem)
+            self.merged, self.group_of = merging.problem, merging.group
+            self.shard = LocalResting(self.merged)
             first = None if self.start is None else self.start.prices
-            priced = find_prices(self.merged, self.watch, start=first)
+            priced = find_prices(self.shard, self.watch, start=first)
             self.prices, self.bound = priced.prices, priced.bound
             self.proven_by_prices = priced.bound
         if np.isposinf(self.bound) or priced.ray is not None:
@@ -203,20 +205,19 @@ class Separable:
 
     def _polish(self, watch: Watch) -> None:
         with self._phase("sift"):
-            shard = LocalResting(self.merged)
-            polished = Polished(*region_of(shard, self.prices, watch))
+            polished = Polished(*region_of(self.shard, self.prices, watch))
         with self._phase("core"):
             try:
                 polish(polished, self.bound, self.gap, watch)
             finally:
                 if polished.x is not None:
-                    self._keep_region(shard, polished)
+                    self._keep_region(polished)
 
-    def _keep_region(self, shard: LocalResting, polished: Polished) -> None:
+    def _keep_region(self, polished: Polished) -> None:
         """The plan of a region and of everybody at rest, one site a unit."""
         assert polished.x is not None
-        rest, units = shard.sites, polished.pick.units
-        if self.group_of is None or len(self.group_of) == self.merged.units:
+        rest, units = self.shard.sites, polished.pick.units
+        if self.problem.units == self.merged.units:
             replicas = self.merged.replicas[self.merged.class_of[units]]
             rest[units] = -1
             own = sites_of(polished.x, replicas)
@@ -232,7 +233,7 @@ class Separable:
     def _keep_counts(self, x: Indices) -> None:
         """A plan as copies of merged units."""
         replicas = self.problem.replicas[self.problem.class_of]
-        if self.group_of is None or len(self.group_of) == self.merged.units:
+        if self.problem.units == self.merged.units:
             self._keep(sites_of(x, replicas))
         else:
             self._keep(spread_out(x, self.group_of)[:, None])
