@@ -37,7 +37,8 @@ class FlowPrice(Frozen):
     """Share of a flow's egress cost charged to the source resting at `site`, EUR a year.
 
     Between 0 and the whole yearly egress cost of the flow out of that site. It is added to the
-    source's cost there and granted to the derived dataset at every site of the same operator.
+    source's cost there; the derived dataset is granted the largest price among an operator's sites
+    at each of them.
     """
 
     source: Identifier

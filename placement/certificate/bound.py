@@ -6,14 +6,16 @@ For prices p_r >= 0 of the coupling rows and flow prices 0 <= m_es <= 12 f_e g_s
               over operators, of the smallest, over their sites s open to G, of
                   sum over d in G of [ c_ds + sum_r p_r w_r(d, s)
                       + sum over flows e out of d of m_es
-                      - sum over flows e into d, and sites t of the operator of s, of m_et ]
+                      - sum over flows e into d of max over the operator's sites t of m_et ]
               - sum_r p_r b_r
 
 with c_ds the cost of a replica on its own account, w and b from `rows`, n the replicas, f_e the
 monthly GB of a flow with one replica at both ends and g_s the egress price. Weak duality makes it
 a lower bound for *any* such prices (Geoffrion, Lagrangean relaxation for integer programming,
-1974): for a plan that keeps every row, p_r (load_r - b_r) <= 0, and a flow costs
-12 f_e g_s z_s with z_s >= x_source,s - sum over t of x_derived,t, z_s >= 0.
+1974): for a plan that keeps every row, p_r (load_r - b_r) <= 0; and m_es less what the derived
+dataset is granted is at most the cost of the flow. With the source's operator, it is granted
+max_t m_et >= m_es, and the flow costs nothing; with another one, it is granted 0 or more, and
+the flow costs 12 f_e g_s >= m_es.
 
 The remaining choice of each group is the least over a set that holds all its choices in plans:
 
@@ -168,9 +170,12 @@ class _ReducedCosts:
         }
         self._paid: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._granted: defaultdict[tuple[str, str], int] = defaultdict(int)
+        most: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
         for (source, derived, site), price in prices.flows.items():
             self._paid[source, site] += whole(price * self.unit)
-            self._granted[derived, city.operator_of(site)] += whole(price * self.unit)
+            most[source, derived, city.operator_of(site)].append(whole(price * self.unit))
+        for (_, derived, operator), messages in most.items():
+            self._granted[derived, operator] += max(messages)
 
     def of(self, dataset: str, site: str) -> int:
         """In 1/unit EUR a year."""

@@ -4,7 +4,7 @@ Pricing the coupling rows leaves one small choice per unit, so that for any pric
 0 <= m_es <= 12 f_e g_s (flows e with one replica at both ends)
 
     L(p, m) = sum_u (sum of the n_u smallest over o of min_{s in o} c'_us) - sum_r p_r b_r
-    c'_us   = c_us + sum_r p_r w_rus + sum_{e from u} m_es - sum_{e to u} sum_{t in op(s)} m_et
+    c'_us   = c_us + sum_r p_r w_rus + sum_{e from u} m_es - sum_{e to u} max_{t in op(s)} m_et
 
 is a lower bound on the cost of every plan (Lagrangian relaxation; Geoffrion 1974, Lagrangean
 relaxation for integer programming). s runs over the instance's light pairs: no plan holds one
@@ -53,7 +53,8 @@ def price_bound(instance: Instance, prices: Prices) -> float:
     of = instance.of
     for flow, message in zip(instance.flows, prices.flows, strict=True):
         if message.any():
-            by_operator = np.bincount(of.operator_of, message, len(of.operators))
+            by_operator = np.zeros(len(of.operators))
+            np.maximum.at(by_operator, of.operator_of, message)
             reduced[flow.source] += message
             reduced[flow.derived] -= by_operator[of.operator_of]
     least = cheapest(_apart(instance, reduced), instance.replicas)

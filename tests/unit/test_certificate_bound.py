@@ -255,6 +255,18 @@ def test_a_flow_price_is_granted_at_every_site_of_the_operator():
     assert answer.price_bound == 24 + 60 + reading_away(given)
 
 
+def test_of_an_operators_flow_prices_the_largest_is_granted_not_their_sum():
+    given = flowing("12", "larger")
+    sites = [
+        s.model_copy(update={"object_price_eur_per_gb_month": Decimal("0.02")})
+        for s in given.register.sites
+    ]
+    second = FlowPrice(source="a", derived="b", site="large", price=Decimal(5))
+    given = given.but(register=builders.register(*sites), flow_prices=(*given.flow_prices, second))
+    # b costs 72 - 12 with nord, not 72 - 17; a costs 24 at small
+    assert priced(given).price_bound == 24 + 60 + reading_away(given)
+
+
 def test_the_stated_bound_is_rounded_down_and_its_gap_up():
     # 12 / 7 a year: 1.714285...
     given = case(data("a", current_site="large", volume_gb=0)).limited(
