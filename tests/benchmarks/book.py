@@ -20,6 +20,11 @@ LIBRARIES = ("numpy", "scipy", "numba", "pulp", "highspy", "ortools", "pyarrow",
 FILE = "optimizer.json"
 
 
+def memory_limit_gb() -> float:
+    """For one solve: 18 GB, or three quarters of a smaller machine's memory."""
+    return min(18.0, round(0.75 * psutil.virtual_memory().total / 1e9, 1))
+
+
 def machine() -> dict[str, Any]:
     """What the numbers depend on; no name of a host, a user or a path."""
     versions = {}
@@ -55,7 +60,7 @@ class Book:
     """Where the file lies; none to keep nothing."""
     keep: bool = False
     """What the file already holds is not measured again."""
-    memory_gb: float = 18.0
+    memory_gb: float = field(default_factory=memory_limit_gb)
     entries: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks.book import Book
+from tests.benchmarks.book import Book, memory_limit_gb
 from tests.benchmarks.parts import LIBRARIES, PARTS, Wanted
 from tests.benchmarks.tables import report
 
@@ -44,7 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sites", type=int, nargs="+")
     parser.add_argument("--peers", nargs="*", choices=list(LIBRARIES))
     parser.add_argument("--limit", type=float, help="seconds for building and solving (60)")
-    parser.add_argument("--memory-gb", type=float, default=18.0, help="for one solve")
+    parser.add_argument("--memory-gb", type=float, default=memory_limit_gb(), help="one solve")
     parser.add_argument("--repeat", type=int, help="runs of small solves, for medians (3)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, help="folder of the results; kept with --quick too")

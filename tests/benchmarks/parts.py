@@ -42,9 +42,11 @@ class Wanted:
         return min(seconds, self.limit_s) if self.quick else seconds
 
 
-def asked_gap(datasets: int) -> float:
-    """What a solver may stop at: few datasets do not divide as finely as many."""
-    return 1e-4 if datasets <= 10_000 else 1e-6
+def asked_gap(datasets: int, sites: int) -> float:
+    """What a solver may stop at: few datasets do not divide as finely over many sites."""
+    if datasets <= 10_000:
+        return 1e-4
+    return 1e-5 if datasets <= 100_000 else 1e-6 if sites < 50 else 2e-6
 
 
 def _recipe(wanted: Wanted, datasets: int, sites: int, **more: Any) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def sizes(book: Book, wanted: Wanted) -> None:
 
 
 def _size(book: Book, wanted: Wanted, datasets: int, sites: int, beaten: set[str]) -> None:
-    recipe, gap = _recipe(wanted, datasets, sites), asked_gap(datasets)
+    recipe, gap = _recipe(wanted, datasets, sites), asked_gap(datasets, sites)
     about = {"part": "sizes", "datasets": datasets, "sites": sites}
     key, times = f"sizes/{datasets}x{sites}", wanted.repeats(datasets)
     task = _ours(recipe, gap, wanted.limit_s)
@@ -119,7 +121,7 @@ RELATED = {"edges": 1.5, "apart": 0.05, "migration": True}
 
 def relations(book: Book, wanted: Wanted) -> None:
     """Lineage, pairs apart and migration; the textbook's model where it may finish."""
-    plans = [(10_000, 45.0, 1e-4), (100_000, 45.0, 1e-4), (1_000_000, 150.0, 1e-4)]
+    plans = [(10_000, 45.0, 1e-4), (100_000, 45.0, 1e-4), (1_000_000, 150.0, 3e-4)]
     plans = [(1_000, 45.0, 1e-4), *plans] if not wanted.quick else [(1_000, 10.0, 1e-3)]
     for datasets, limit_s, gap in plans:
         recipe = _recipe(wanted, datasets, 20, **RELATED)
@@ -139,7 +141,7 @@ def duplicates(book: Book, wanted: Wanted) -> None:
     datasets, distinct = (10_000, 100) if wanted.quick else (1_000_000, 1_152)
     for some in (distinct, None):
         recipe = _recipe(wanted, datasets, 20, distinct=some)
-        task = _ours(recipe, asked_gap(datasets), wanted.limit_s)
+        task = _ours(recipe, asked_gap(datasets, 20), wanted.limit_s)
         about = {"part": "duplicates", "datasets": datasets, "sites": 20, "who": "ours"}
         name = some or datasets
         book.run(f"duplicates/{name}", task, about | {"distinct": name})
@@ -159,8 +161,9 @@ def warm(book: Book, wanted: Wanted) -> None:
             "kind": "warm",
             "measure": measure,
             "recipe": _recipe(wanted, datasets, 20),
-            "gap": asked_gap(datasets),
-            "limit_s": 4 * wanted.limit_s,
+            "gap": asked_gap(datasets, 20),
+            "solve_s": wanted.limit_s,
+            "limit_s": 10 * wanted.limit_s,
         }
         about = {"part": "warm", "measure": measure, "datasets": datasets, "sites": 20}
         entry = book.run(f"warm/{measure}/{datasets}", task, about)

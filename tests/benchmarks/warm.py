@@ -65,7 +65,7 @@ def what_if(task: dict[str, Any], say: Say) -> Answer:
 
     problem, gap = problem_of(task), task["gap"]
     say("ready")
-    first = solve_arrays(problem, gap=gap, watch=Watch(task["limit_s"]))
+    first = solve_arrays(problem, gap=gap, watch=Watch(task["solve_s"]))
     details, warm_s = {}, []
     for name, changed in _changes(problem).items():
         spent, gaps = [], []
@@ -75,7 +75,7 @@ def what_if(task: dict[str, Any], say: Say) -> Answer:
             usable = start if changed.class_of[-1] == problem.class_of[-1] else None
             prices = replace(start, sites=None) if start is not None else None
             found = solve_arrays(
-                changed, gap=gap, watch=Watch(task["limit_s"]), start=usable or prices
+                changed, gap=gap, watch=Watch(task["solve_s"]), start=usable or prices
             )
             spent.append(time.perf_counter() - began)
             gaps.append(found.gap if found.sites is not None else None)
@@ -131,7 +131,11 @@ def conflict(task: dict[str, Any], say: Say) -> Answer:
     say("solved")
     if found is None:
         return {"ended": "failed: no conflict was found", "peak_mb": peak}
-    parts = {"rows": len(found.rows), "kinds": len(found.classes), "first": round(seconds[0], 3)}
+    parts = {
+        "rows": len(found.rows),
+        "kinds": len(found.classes),
+        "first run, s": round(seconds[0], 3),
+    }
     spent = statistics.median(seconds)
     return {"ended": "measured", "peak_mb": peak, "measured_s": spent, "details": parts}
 
