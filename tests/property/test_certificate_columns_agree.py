@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import CoLocated, FlowPrice, RowPrice
+from models import CoLocated, DerivedFrom, FlowPrice, Level, Parameters, RowPrice
 from placement.certificate.city import read_city
 from placement.certificate.columns.classes import UNKNOWN, effective_columns
 from placement.certificate.columns.relations import merged_groups
@@ -18,7 +18,7 @@ from placement.certificate.costs import Tariff
 from placement.certificate.rows import Rows
 from placement.certificate.verdicts import ask_everything
 from tests import builders
-from tests.certificate_cases import Case, all_placements, ask_segregated, judge
+from tests.certificate_cases import Case, all_placements, ask_segregated, closed_at, judge
 from tests.certificate_column_cases import as_columns, catalog_columns
 from tests.property.test_certificate_agrees_with_graph import catalogs
 from tests.property.test_certificate_bound import priced
@@ -77,7 +77,7 @@ def row_totals(case: Case) -> dict[str, tuple[Fraction, Fraction]]:
 @given(catalogs(), st.integers(0, 4))
 def test_both_derive_the_same_classes_and_groups(catalog, least):
     columns = catalog_columns(catalog)
-    parameters = builders.Parameters(as_of=builders.AS_OF, cumulation_datasets_min=least)
+    parameters = Parameters(as_of=builders.AS_OF, cumulation_datasets_min=least)
     city = read_city(catalog, builders.register(), parameters)
     groups = merged_groups(columns)
     own = effective_columns(columns, groups, least)
@@ -115,3 +115,95 @@ def test_merged_groups_are_connected_components(count, relations, seed):
     bounds = groups.offsets.tolist()
     found = [tuple(groups.members[a:b].tolist()) for a, b in pairwise(bounds)]
     assert found == expected
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32 - 1))
+def test_both_bounds_agree_on_larger_cities_with_groups_replicas_and_messages(seed):
+    case = larger(np.random.default_rng(seed))
+    theirs, ours = judge(case), as_columns(case).judged()
+    assert ours.exact == theirs.total
+    assert 0 <= theirs.price_bound - ours.price_bound <= ours.tolerance
+    assert ours.tolerance <= Fraction(1, 10**6)
+    told = {check.name: check.holds for check in ours.checks}
+    for check in theirs.certificate.checks:
+        if check.name != "gap":
+            assert told[check.name] == check.holds, check.name
+
+
+def larger(rng: np.random.Generator) -> Case:
+    """A hundred datasets; sites so small that some hold only some of them; any prices."""
+
+    def cents(below: int, places: int = 3) -> Decimal:
+        return Decimal(int(rng.integers(0, below))).scaleb(-places)
+
+    names = [f"d{i:03}" for i in range(100)]
+    sites = [f"s{s}" for s in range(7)]
+    operators = ("city", "nord", "nord", "nord", "sued", "sued", "west")
+    replicas = rng.choice([1, 1, 1, 2, 3], len(names))
+    replicas[:30] = np.repeat(replicas[:10], 3)  # groups of three want as many
+    data = [
+        builders.dataset(
+            name,
+            volume_gb=int(rng.lognormal(3, 1.5)),
+            monthly_read_gb=cents(9000, 2),
+            monthly_egress_gb=cents(9000, 4),
+            replicas=int(n),
+            availability=(Level.NORMAL, Level.HIGH)[rng.integers(0, 2)],
+            current_site=(None, *sites)[rng.integers(0, 8)],
+            readers=[(), ("registrar",), ("clerk", "registrar")][rng.integers(0, 3)],
+        )
+        for name, n in zip(names, replicas, strict=True)
+    ]
+    relations = [CoLocated(members=tuple(names[i : i + 3])) for i in range(0, 30, 3)]
+    relations += [
+        DerivedFrom(derived=names[b], source=names[a], monthly_transfer_gb=cents(90000))
+        for a, b in (sorted(rng.choice(100, 2, replace=False).tolist()) for _ in range(150))
+    ]
+    case = Case(
+        catalog=builders.catalog(
+            *data,
+            relations=tuple(relations),
+            roles=(builders.role(), builders.role("clerk", workplace_sites=("s2",))),
+        ),
+        register=builders.register(
+            *(
+                builders.site(
+                    name,
+                    operator=operator,
+                    capacity_gb=int(rng.integers(30, 2000)),
+                    object_price_eur_per_gb_month=cents(50),
+                    egress_price_eur_per_gb=cents(100),
+                    handling_price_eur_per_dataset_month=cents(9000),
+                )
+                for name, operator in zip(sites, operators, strict=True)
+            )
+        ),
+        parameters=Parameters(
+            as_of=builders.AS_OF,
+            exit_budget_eur=cents(10**6),
+            moves_max=20,
+            alternatives_min=1,
+            amortisation_years=7,
+        ),
+        placements={
+            name: tuple(rng.choice(sites, int(n), replace=False).tolist())
+            for name, n in zip(names, replicas, strict=True)
+        },
+        ask=closed_at("s5"),
+    )
+    rows = [f"capacity[{s}]" for s in sites] + ["closed_stack", "exit_budget", "moves"]
+    rows += [f"concentration_volume[{o}]" for o in ("nord", "sued", "west")]
+    priced_flows = []
+    egress = {s.id: s.egress_price_eur_per_gb for s in case.register.sites}
+    wanted = dict(zip(names, replicas, strict=True))
+    for (source, derived), gb in case.city().flows.items():
+        if wanted[source] == wanted[derived] == 1:
+            for site in sites:
+                most = 12 * Decimal(gb.numerator) / gb.denominator * egress[site]
+                price = (most * Decimal(rng.random())).quantize(Decimal("1e-6"), "ROUND_DOWN")
+                priced_flows.append(
+                    FlowPrice(source=source, derived=derived, site=site, price=price)
+                )
+    prices = tuple(RowPrice(row=row, price=cents(300, 4)) for row in rows)
+    return case.but(prices=prices, flow_prices=tuple(priced_flows))

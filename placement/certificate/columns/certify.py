@@ -9,11 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from models import FixedPair, Parameters, SiteRegister
+from models import Check, FixedPair, Parameters, SiteRegister
 from models.columns import (
     CatalogColumns,
     EligibilityColumns,
     FactColumns,
+    Groups,
     Numbers32,
     PlacedColumns,
 )
@@ -70,7 +71,7 @@ def certify_columns(
         Single queries to the raw policies, for each profile in use at each site. None takes the
         table's word for it: `eligibility` then says that it checked 0.
     objective_eur, dual_bound_eur
-        What the solver claims, if anything; without a dual bound the gap is that of the prices.
+        What the solver claims; without a dual bound the gap is that of the prices.
 
     Raises
     ------
@@ -82,38 +83,33 @@ def certify_columns(
         When a query is not answered: then nothing is certified.
     """
     city = read_city(columns, register, parameters, eligibility, facts, fixed)
-    plan = read_placed(city, placed)
-    groups = merged_groups(columns)
-    own = effective_columns(columns, groups, parameters.cumulation_datasets_min)
-    profile_check, views = profiles(city, own)
-    rules, rule_failures = segregated_duties(city, register, ask_segregated)
-    totals = totals_of(city)
-    rows, costs, loads = read_rows(city, totals), cost_terms(city), loads_of(city, plan.sites)
-    lineage = lineage_cost(city, plan.sites)
-    spent = exact_costs(costs, loads, lineage)
+    return _judged(city, register, placed, (ask, ask_segregated), (objective_eur, dual_bound_eur))
+
+
+def _judged(
+    city: ColumnCity,
+    register: SiteRegister,
+    placed: PlacedColumns,
+    policies: tuple[Ask | None, AskSegregated | None],
+    claimed: tuple[Amount | None, Amount | None],
+) -> ColumnCertificate:
+    plan, groups, totals = read_placed(city, placed), merged_groups(city.columns), totals_of(city)
+    costs, rows, loads = cost_terms(city), read_rows(city, totals), loads_of(city, plan.sites)
+    spent = exact_costs(costs, loads, lineage_cost(city, plan.sites))
     row_loads = {name: row.load(loads) for name, row in rows.items()}
     prices = read_prices(city, placed, rows)
     bound = price_bound(city, costs, rows, totals, prices, groups)
-    claims = _Claims(spent.objective, bound, objective_eur, dual_bound_eur)
+    claims = _Claims(spent.objective, bound, *claimed)
+    priced = [*_unpriced(city, plan.sites), *claims.objective_failures()]
     checks = (
         plan.inputs,
-        classification(city, own),
-        relations(city, groups),
-        profile_check,
-        verdict_check(city, register, views, ask),
-        families.policies(city, plan.sites),
-        families.assignment(city, plan.sites),
-        families.alternatives(city, plan.sites),
-        families.co_location(city, plan.sites, groups),
-        families.separation(city, plan.sites),
-        families.replica_separation(city, plan.sites),
-        families.segregation(city, plan.sites, rules, rule_failures),
-        families.fixed(city, plan.sites),
+        *_basis(city, register, groups, policies[0]),
+        *_constraints(city, plan.sites, groups, segregated_duties(city, register, policies[1])),
         *families.coupling(rows, row_loads, totals),
-        check("objective", len(city), [*_unpriced(city, plan.sites), *claims.objective_failures()]),
+        check("objective", len(city), priced),
         check("prices", prices.checked, prices.failures),
         check("bound", 2, [*_unplaceable(city, bound), *claims.bound_failures()]),
-        check("gap", 1, claims.gap_failures(parameters)),
+        check("gap", 1, claims.gap_failures(city.parameters)),
     )
     return ColumnCertificate(
         checks=checks,
@@ -121,6 +117,39 @@ def certify_columns(
         price_bound=bound.value,
         tolerance=bound.slack,
         rows={name: RowTotal(row_loads[name], row.limit) for name, row in rows.items()},
+    )
+
+
+def _basis(
+    city: ColumnCity, register: SiteRegister, groups: Groups, ask: Ask | None
+) -> tuple[Check, ...]:
+    """What the plan stands on: classes, relations, profiles and verdicts."""
+    own = effective_columns(city.columns, groups, city.parameters.cumulation_datasets_min)
+    shared, views = profiles(city, own)
+    return (
+        classification(city, own),
+        relations(city, groups),
+        shared,
+        verdict_check(city, register, views, ask),
+    )
+
+
+def _constraints(
+    city: ColumnCity,
+    sites: Numbers32,
+    groups: Groups,
+    segregated: tuple[list[tuple[int, str, str]], list[str]],
+) -> tuple[Check, ...]:
+    """Every family of constraints but the coupling rows."""
+    return (
+        families.policies(city, sites),
+        families.assignment(city, sites),
+        families.alternatives(city, sites),
+        families.co_location(city, sites, groups),
+        families.separation(city, sites),
+        families.replica_separation(city, sites),
+        families.segregation(city, sites, *segregated),
+        families.fixed(city, sites),
     )
 
 
