@@ -1,0 +1,205 @@
+"""Rounds of annealed ejection chains, two searches side by side, cut into slices of a blink."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from placement.optimizer.attributes import Floats, Indices
+from placement.optimizer.neighbourhood.pairs import Pairs
+from placement.optimizer.progress import Watch
+
+if TYPE_CHECKING:
+    from placement.optimizer.neighbourhood.kernel import Chain, Ground, State
+
+SEARCHES = 2
+"""Side by side, each with random numbers of its own; the better plan counts, then the first."""
+SLICE = 500_000
+"""Links looked at between two looks at the watch: 0.05 to 0.1 s."""
+GRAIN = 0.02
+"""Share of what a unit's weight is worth at the prices that counts as one grain."""
+HOT, COOL, COLD = 5.0, 0.7, 0.3
+"""Grains: temperature at the beginning, at the end, and the one of reduced costs."""
+NEAR, MOST_NEAR = 3.0, 8
+"""Grains within which sites tie, and how many do at most."""
+DEAR, LAST_DEAR = 2.0, 8.0
+"""Prices that an overload costs, and at the end of a round, when it has to go."""
+LAST = 0.8
+"""Share of a round after which overloads are that dear."""
+LINKS = 8
+"""Of a chain at most."""
+LOOKS = 2_000
+"""Links looked at for one chain at most."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best plan of a round."""
+
+    cost: float
+    """EUR a year, inf where no plan held."""
+    sites: Indices
+
+
+class Annealer:
+    """The searches of one problem at given prices."""
+
+    def __init__(self, pairs: Pairs, prices: Floats, seed: int) -> None:
+        priced = pairs.priced(prices)
+        self.pairs, self.prices, self.seed = pairs, prices, seed
+        self.reduced: Floats = priced - priced.min(axis=1, keepdims=True)
+        self.order = np.argsort(self.reduced, axis=1, kind="stable")
+        self.grain = self._grain()
+
+    def round(self, number: int, work: int, watch: Watch, start: Indices | None = None) -> Found:
+        """Anneal from a plan, feasible or not, looking at about `work` links in each search.
+
+        Parameters
+        ----------
+        number
+            Of the round: each has random numbers of its own.
+        watch
+            Cooling is hastened where time would not suffice; without time, the start is the end.
+        start
+            (U,) sites; by default the cheapest at the prices.
+        """
+        from placement.optimizer.neighbourhood import kernel
+
+        first = self.order[:, 0] if start is None else start
+        ground = self._ground()
+        if not len(ground.movable) or watch.expired:
+            return self._better([(self._cost(first), first.copy())])
+        states = [self._state(first, number * SEARCHES + k) for k in range(SEARCHES)]
+        chains = [self._chain() for _ in states]
+        for state in states:
+            kernel.settle(ground, state, self.pairs.rhs)
+        with ThreadPoolExecutor(SEARCHES) as threads:
+            self._cool(ground, states, chains, work, watch, threads)
+        plans = [(float(state.value[1]), state.best) for state in states]
+        return self._better([*plans, (self._cost(first), first.copy())])
+
+    def _cool(
+        self,
+        ground: Ground,
+        states: list[State],
+        chains: list[Chain],
+        work: int,
+        watch: Watch,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        from placement.optimizer.neighbourhood import kernel
+
+        rhs, done, step = self.pairs.rhs, 0.0, min(1.0, SLICE / work)
+        last = False
+        while done < 1.0 and not watch.expired:
+            if done >= LAST and not last:
+                last = True
+                ground = ground._replace(dear=ground.dear * LAST_DEAR / DEAR)
+                for state in states:
+                    kernel.settle(ground, state, rhs)
+            until = min(1.0, done + step)
+            heat = (self._temperature(done), self._temperature(until), COLD * self.grain)
+            began = time.monotonic()
+            jobs = [
+                threads.submit(kernel.anneal, ground, s, c, rhs, heat, LOOKS, min(SLICE, work))
+                for s, c in zip(states, chains, strict=True)
+            ]
+            for job in jobs:
+                job.result()
+            took, done = time.monotonic() - began, until
+            if took * (1.0 - done) > step * watch.left_s:
+                step = took * (1.0 - done) / max(watch.left_s, took)
+
+    def _temperature(self, done: float) -> float:
+        return float(self.grain * HOT * (COOL / HOT) ** done)
+
+    def _grain(self) -> float:
+        """EUR a year: the scale of what is left over at a good plan."""
+        units, first = np.arange(self.pairs.units), self.order[:, 0]
+        worth = 0.0
+        for incidence in (self.pairs.own, self.pairs.shared):
+            price = np.append(self.prices, 0.0)[incidence.rows[first]]
+            worth += float((np.abs(incidence.weights[units, first]) * price).sum())
+        finite = self.reduced[np.isfinite(self.reduced)]
+        least = float(finite.mean()) * GRAIN / 10 if len(finite) else 0.0
+        return max(GRAIN * worth / max(1, self.pairs.units), least, 1e-9)
+
+    def _ground(self) -> Ground:
+        from placement.optimizer.neighbourhood.kernel import Ground
+
+        pairs = self.pairs
+        near = np.ascontiguousarray(self.order[:, :MOST_NEAR])
+        ties = np.take_along_axis(self.reduced, near, axis=1) <= NEAR * self.grain
+        nears = ties.sum(axis=1)
+        positive = self.prices[self.prices > 0]
+        typical = float(positive.mean()) if len(positive) else self.grain
+        return Ground(
+            cost=pairs.cost,
+            reduced=self.reduced,
+            own_rows=pairs.own.rows,
+            own_weights=pairs.own.weights,
+            shared_rows=pairs.shared.rows,
+            shared_weights=pairs.shared.weights,
+            price=self.prices,
+            dear=DEAR * np.maximum(self.prices, typical),
+            near=near,
+            nears=nears,
+            movable=np.flatnonzero(nears > 1),
+        )
+
+    def _state(self, sites: Indices, number: int) -> State:
+        from placement.optimizer.neighbourhood.kernel import State
+
+        pairs = self.pairs
+        members = np.zeros((pairs.sites, pairs.units), dtype=np.intp)
+        place = np.zeros(pairs.units, dtype=np.intp)
+        for s in range(pairs.sites):
+            here = np.flatnonzero(sites == s)
+            members[s, : len(here)] = here
+            place[here] = np.arange(len(here))
+        return State(
+            site=sites.astype(np.intp),
+            room=pairs.room(sites),
+            members=members,
+            count=np.bincount(sites, minlength=pairs.sites).astype(np.intp),
+            place=place,
+            penalty=np.zeros(pairs.sites),
+            best=sites.astype(np.intp),
+            value=np.array([np.inf, np.inf]),
+            worst=np.zeros(1),
+            random=np.random.SeedSequence([self.seed, number]).generate_state(1, np.uint64) | 1,
+        )
+
+    def _chain(self) -> Chain:
+        from placement.optimizer.neighbourhood.kernel import Chain
+
+        def whole() -> Indices:
+            return np.zeros(LINKS, dtype=np.intp)
+
+        return Chain(
+            unit=whole(),
+            end=whole(),
+            turn=whole(),
+            first=whole(),
+            option=whole(),
+            paid=np.zeros(LINKS),
+            left=np.zeros(LINKS),
+            seen=np.zeros(self.pairs.sites, dtype=np.bool_),
+            change=np.zeros(len(self.pairs.rhs)),
+        )
+
+    def _cost(self, sites: Indices) -> float:
+        return self.pairs.cost_of(sites) if self.pairs.holds(sites) else np.inf
+
+    def _better(self, plans: list[tuple[float, Indices]]) -> Found:
+        cost, sites = min(plans, key=lambda plan: plan[0])
+        return Found(cost, sites)
+
+
+def better(one: Found, other: Found) -> Found:
+    """The cheaper, the first at a tie."""
+    return replace(other) if other.cost < one.cost else one
