@@ -88,6 +88,7 @@ class Whole:
     cuts: list[Cut] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.coupling: Indices = np.empty(0, dtype=np.intp)
         given = self.problem.open[self.problem.class_of]
         self.pairs = Pairs.of(given if self.allowed is None else self.allowed & given)
         self._shrunk = np.zeros(len(self.problem.rows))
@@ -134,22 +135,51 @@ class Whole:
             if watch.expired:
                 return Verdict(Ending.STOPPED, None, bound)
 
-    def program(self) -> Program:
-        """The model, before it is solved."""
+    def program(self, *, free: bool = False) -> Program:
+        """The model, before it is solved; see `prices` for free ones."""
         problem, pairs = self.problem, self.pairs
         cost = pair_costs(problem, np.arange(problem.units))[pairs.unit, pairs.site]
         wanted = problem.counts * problem.replicas[problem.class_of]
-        program = Program(cost, problem.counts[pairs.unit])
+        program = Program(cost * (not free), problem.counts[pairs.unit])
         self._add_assignment(program, wanted)
-        for (columns, weights), row, less in zip(
-            self._rows, problem.rows, self._shrunk.tolist(), strict=True
+        self.coupling = np.full(len(problem.rows), -1, dtype=np.intp)
+        for r, ((columns, weights), row, less) in enumerate(
+            zip(self._rows, problem.rows, self._shrunk.tolist(), strict=True)
         ):
             if can_bind(pairs, columns, weights, wanted, row.rhs):
+                self.coupling[r] = len(program.scales)
+                if free:
+                    heaviest = float(np.abs(weights).max(initial=0.0)) or 1.0
+                    most = float(np.abs(weights) @ problem.counts[pairs.unit[columns]])
+                    over = program.spare(1.0 / heaviest, most + max(0.0, -row.rhs))
+                    columns, weights = np.append(columns, over), np.append(weights, -1.0)
                 program.add(columns, weights, row.rhs - less)
         add_relations(program, problem, pairs.column)
         for cut in self.cuts:
             program.add(cut.columns, np.ones(len(cut.columns)), cut.limit)
         return program
+
+    def prices(self, watch: Watch, *, free: bool = False) -> Floats | None:
+        """(R,) of the coupling rows, from the linear relaxation; none where that is infeasible.
+
+        Parameters
+        ----------
+        free
+            Nothing costs anything but overloading rows: where a problem has no plan, its prices
+            are a ray along which the bound grows.
+
+        Raises
+        ------
+        OutOfTime, SolverError
+        """
+        with building():
+            relaxed = self.program(free=free).relaxed(watch)
+        if not np.isfinite(relaxed.run()):
+            return None
+        priced = self.coupling >= 0
+        prices = np.zeros(len(self.coupling))
+        prices[priced] = np.maximum(0.0, -relaxed.duals()[self.coupling[priced]])
+        return prices
 
     def _add_assignment(self, program: Program, wanted: Floats) -> None:
         starts = np.searchsorted(self.pairs.unit, np.arange(self.problem.units + 1)).tolist()

@@ -44,6 +44,7 @@ class Program:
         self.columns = len(cost)
         self._cost = cost.tolist()
         self._offset = offset
+        self.scales: list[float] = []
         self._x: list[Any] = [
             make(f"x_{j:08d}", 0, most, cat=pulp.LpInteger) for j, most in enumerate(upper.tolist())
         ]
@@ -72,6 +73,7 @@ class Program:
     def add(self, columns: Indices, weights: Floats, rhs: float, *, equal: bool = False) -> None:
         """sum_j weights_j x_j <= rhs, or =; every variable at most once."""
         scale = row_scale(weights)
+        self.scales.append(scale)
         x = self._x
         pairs = zip([x[j] for j in columns.tolist()], (weights * scale).tolist(), strict=True)
         sense = pulp.LpConstraintEQ if equal else pulp.LpConstraintLE
@@ -118,7 +120,7 @@ class Program:
         solver = InProcess(Task(), scale, watch, integer=False)
         solver.createAndConfigureSolver(self.problem)
         solver.buildSolverModel(self.problem)
-        return Relaxed(self.problem.solverModel, solver, scale, self.columns, watch)
+        return Relaxed(self, solver, scale, watch)
 
     def _finish(self) -> float:
         cost = np.array(self._cost)
@@ -132,12 +134,13 @@ class Relaxed:
     """A linear relaxation that stays loaded: every run continues from the last basis."""
 
     def __init__(
-        self, highs: Any, solver: InProcess, scale: float, columns: int, watch: Watch
+        self, program: Program, solver: InProcess, scale: float, watch: Watch
     ) -> None:
-        self._highs, self._solver, self._watch = highs, solver, watch
-        self._scale, self._columns = scale, columns
-        highs.setOptionValue("presolve", "off")
-        highs.setOptionValue("solver", "simplex")
+        self._highs: Any = program.problem.solverModel
+        self._solver, self._watch, self._scale = solver, watch, scale
+        self._columns, self._scales = program.columns, np.array(program.scales)
+        self._highs.setOptionValue("presolve", "off")
+        self._highs.setOptionValue("solver", "simplex")
 
     def bound(self, columns: Indices, least: Floats, most: Floats) -> None:
         """Change bounds."""
@@ -166,6 +169,12 @@ class Relaxed:
     def values(self) -> Floats:
         """(C,) of the last run."""
         return np.array(self._highs.getSolution().col_value)[: self._columns]
+
+    def duals(self) -> Floats:
+        """(rows,) EUR a year per unit of each row's right-hand side, never positive for <= rows."""
+        dual = np.array(self._highs.getSolution().row_dual)
+        unscaled: Floats = dual * self._scales / self._scale
+        return unscaled
 
 
 @contextmanager

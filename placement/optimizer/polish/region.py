@@ -77,7 +77,8 @@ class Region:
         """(n,) how much of the priced rows a unit takes, EUR a year, at its two best sites."""
         two = np.argsort(self.margin, axis=1, kind="stable")[:, :2]
         taken = np.take_along_axis(self.toll, two, axis=1).max(axis=1)
-        return np.maximum(taken, 1e-9 * max(1e-300, float(taken.max(initial=0.0))))
+        largest = float(taken.max(initial=0.0))
+        return np.maximum(taken, 1e-9 * largest if largest > 0.0 else 1.0)
 
     def totals(self, x: Indices) -> Floats:
         """(R,) what copies (n, S) weigh in each row."""

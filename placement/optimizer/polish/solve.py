@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -16,10 +16,12 @@ from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violations
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending
+from placement.optimizer.polish.monolith import Whole
 from placement.optimizer.polish.polishing import Polished, polish, region_of
 from placement.optimizer.polish.resting import LocalResting
 from placement.optimizer.polish.spreading import counts_of, sites_of, spread_out
 from placement.optimizer.polish.whole import solve_whole
+from placement.optimizer.pricing.dual import evaluate
 from placement.optimizer.pricing.find import Priced, find_prices
 from placement.optimizer.pricing.merge import merge
 from placement.optimizer.progress import OutOfTime, Watch
@@ -152,14 +154,14 @@ class Separable:
             merging = merge(self.problem)
             self.merged, self.group_of = merging.problem, merging.group
             self.shard = LocalResting(self.merged)
-            first = None if self.start is None else self.start.prices
-            priced = find_prices(self.shard, self.watch, start=first)
+            self.pairs = int(self.merged.open[self.merged.class_of].sum())
+            priced = self._priced()
             self.prices, self.bound = priced.prices, priced.bound
             self.proven_by_prices = priced.bound
         if np.isposinf(self.bound) or priced.ray is not None:
             self._is_infeasible(priced)
             return
-        pairs = int(self.merged.open[self.merged.class_of].sum())
+        pairs = self.pairs
         if self.way is not Way.WHOLE and (self.way is Way.POLISH or pairs > TINY):
             small = pairs <= SMALL and self.way is Way.BEST
             watch = self.watch.within(SMALL_SHARE * self.watch.left_s) if small else self.watch
@@ -188,6 +190,30 @@ class Separable:
             self.objective,
             phases=self.phases,
         )
+
+    def _priced(self) -> Priced:
+        """Prices; those of a tiny problem are the duals of its relaxation."""
+        if self.pairs <= TINY:
+            priced = self._priced_whole()
+            if priced is not None:
+                return priced
+        first = None if self.start is None else self.start.prices
+        return find_prices(self.shard, self.watch, start=first)
+
+    def _priced_whole(self) -> Priced | None:
+        """Duals of the whole relaxation, or a ray where it is infeasible."""
+        whole = Whole(self.merged)
+        prices = whole.prices(self.watch)
+        if prices is not None:
+            proven = evaluate(self.merged, prices)
+            return Priced(prices, proven.bound, proven.totals, np.inf)
+        ray = whole.prices(self.watch, free=True)
+        if ray is None:
+            return None
+        proven = evaluate(replace(self.merged, cost=np.zeros_like(self.merged.cost)), ray)
+        if not proven.bound > 0.0:
+            return None
+        return Priced(ray, np.inf, proven.totals, np.inf, ray=ray)
 
     def _is_infeasible(self, priced: Priced) -> None:
         self.infeasible = True
