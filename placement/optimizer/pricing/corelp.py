@@ -166,7 +166,7 @@ def solve_core(task: CoreTask, watch: Watch) -> CoreAnswer:
     if rows and len(programme.unit):
         largest = np.abs(programme.coupling).max(axis=1).toarray().ravel()
     row_scale = 1.0 / np.where(largest > 0.0, largest, 1.0)
-    money = DEAREST / max(float(np.abs(programme.costs).max(initial=0.0)), 1e-300)
+    money = DEAREST / (float(np.abs(programme.costs).max(initial=0.0)) or DEAREST)
     model = _model(task, programme, row_scale, money)
     highs = _solved(model, watch)
     solution = highs.getSolution()

@@ -8,7 +8,7 @@ is one pass over all units. Prices are as good as the linear relaxation where th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -24,17 +24,20 @@ from placement.optimizer.pricing.soft import Soft
 from placement.optimizer.pricing.spread import Size
 from placement.optimizer.progress import Watch
 
-SAMPLE = 20_000
-COARSE = (5.0, 1.5, 0.5, 0.15, 0.05, 0.02)
-"""Temperatures on the sample, in spreads of the units."""
-CORRECTED = 0.01
+FIRST, COARSE = 4_000, (5.0, 1.5, 0.5)
+"""Units of the first sample, and the temperatures on it, in spreads of the units."""
+SECOND, FINER = 20_000, (0.15, 0.05, 0.02)
+"""The same of the second."""
+CORRECTED = (0.01,)
 """Temperature on the corrected sample."""
+FINELY = 0.1
+"""Of the gain asked for before, on the corrected sample."""
 CAP = 1e5
 """Prices at most, in units of what is at stake per unit of a row's weight."""
 HIGH = 1e-3
 """Share of the cap from which prices are suspected to rise for ever."""
 STEPS = 12
-ENOUGH = 1e-6
+ENOUGH = 1e-5
 """Share of the stake, times the temperature, that a step must promise."""
 POOR = 1e-6
 """Relative distance from the relaxation at which given prices have not helped."""
@@ -85,19 +88,21 @@ def find_prices(
         Where the watch ran out.
     """
     shard = LocalShard(problem, extra) if isinstance(problem, ArrayProblem) else problem
-    size = shard.size()
+    size = shard.size(watch)
     scale = size.stake / np.where(size.weight > 0.0, size.weight, np.inf)
     cap = CAP * scale
     if size.stuck:
         return _impossible(np.zeros_like(cap))
     found = None if start is None else _warm(shard, start, scale, cap, watch)
     if found is None:
-        found = sift(shard, _coarse(shard, size, cap, watch), scale, cap, watch)
-    priced = _priced(shard, found)
+        prices = _coarse(shard, size, cap, watch)
+        if (prices > HIGH * cap).any() and _proves(shard.free(), prices, watch):
+            return _impossible(prices)
+        found = sift(shard, prices, scale, cap, watch)
     if np.isfinite(found.value) and (found.prices <= HIGH * cap).all():
-        return priced
+        return _priced(shard, found)
     ray = _ray(shard, found.prices, watch)
-    return priced if ray is None else replace(priced, bound=np.inf, ray=ray)
+    return _priced(shard, found) if ray is None else _impossible(ray)
 
 
 def force_price(problem: ArrayProblem, prices: Floats, unit: int, site: int) -> float:
@@ -150,30 +155,56 @@ def _coarse(shard: Shard, size: Size, cap: Floats, watch: Watch) -> Floats:
     right-hand sides it is off only by what changes between p0 and the prices it then asks for
     (a control variate).
     """
-    prices, low, rhs = np.zeros_like(cap), np.zeros_like(cap), shard.rhs
-    whole = size.units <= 1.5 * SAMPLE
-    pick = shard.near(BINS) if whole else shard.sample(SAMPLE / size.stake, watch)
-    soft = Soft(pick.problem, pick.extra, watch)
+    prices, rhs = np.zeros_like(cap), shard.rhs
     enough = ENOUGH * size.stake
-    for tau in COARSE:
-        curve = partial(soft.curve, tau=tau)
-        prices = maximise(curve, rhs, prices, low, cap, steps=STEPS, tolerance=enough * tau)
+    pick, whole = _drawn(shard, FIRST, size, watch)
+    prices = _annealed(pick, rhs, prices, cap, COARSE, enough, watch)
+    if not whole:
+        pick, whole = _drawn(shard, SECOND, size, watch)
+    prices = _annealed(pick, rhs, prices, cap, FINER, enough, watch)
     if whole:
         return prices
     true = shard.evaluate(prices, watch).totals
     drawn = evaluate_part(pick.problem, prices, pick.extra, watch).totals
-    curve, level = partial(soft.curve, tau=CORRECTED), rhs - true + drawn
-    enough *= 0.1 * CORRECTED
-    return maximise(curve, level, prices, low, cap, steps=STEPS, tolerance=enough)
+    level, enough = rhs - true + drawn, FINELY * enough
+    return _annealed(pick, level, prices, cap, CORRECTED, enough, watch)
+
+
+def _annealed(
+    pick: Pick,
+    rhs: Floats,
+    prices: Floats,
+    cap: Floats,
+    taus: tuple[float, ...],
+    enough: float,
+    watch: Watch,
+) -> Floats:
+    """Newton's steps on some units, the temperature falling."""
+    soft, low = Soft(pick.problem, pick.extra, watch), np.zeros_like(cap)
+    for tau in taus:
+        curve = partial(soft.curve, tau=tau)
+        prices = maximise(curve, rhs, prices, low, cap, steps=STEPS, tolerance=enough * tau)
+    return prices
+
+
+def _drawn(shard: Shard, count: int, size: Size, watch: Watch) -> tuple[Pick, bool]:
+    """About so many units, or all where that is not much more."""
+    whole = size.units <= 1.5 * count
+    pick = shard.near(BINS) if whole else shard.sample(count / size.stake, watch)
+    return pick, whole
 
 
 def _ray(shard: Shard, prices: Floats, watch: Watch) -> Floats | None:
     """Prices that are worth more than nothing where nothing costs anything, if any are."""
     free = shard.free()
-    if bound_of(free.evaluate(prices, watch), prices, free.rhs) > 0.0:
+    if _proves(free, prices, watch):
         return prices
-    size = free.size()
+    size = free.size(watch)
     scale = size.stake / np.where(size.weight > 0.0, size.weight, np.inf)
     found = sift(free, _coarse(free, size, scale, watch), scale, scale, watch)
-    proven = bound_of(found.part, found.prices, free.rhs) > 0.0
-    return found.prices if proven else None
+    return found.prices if _proves(free, found.prices, watch) else None
+
+
+def _proves(free: Shard, prices: Floats, watch: Watch) -> bool:
+    """Whether these prices are a ray: worth more than nothing where nothing costs anything."""
+    return bound_of(free.evaluate(prices, watch), prices, free.rhs) > 0.0

@@ -47,7 +47,7 @@ class Shard(Protocol):
         """(R,) right-hand sides, of all shards together."""
         ...
 
-    def size(self) -> Size:
+    def size(self, watch: Watch | None = None) -> Size:
         """How much this shard holds."""
         ...
 
@@ -87,9 +87,9 @@ class LocalShard:
         """(R,) right-hand sides."""
         return self.problem.rhs
 
-    def size(self) -> Size:
+    def size(self, watch: Watch | None = None) -> Size:
         """How much this shard holds."""
-        return size_of(self.problem, self._spread)
+        return size_of(self.problem, self._spread, watch)
 
     def evaluate(self, prices: Floats, watch: Watch | None = None) -> Part:
         """Its share of the bound, and of the row totals."""
@@ -144,9 +144,9 @@ class Shards:
         """(R,) right-hand sides."""
         return self.shards[0].rhs
 
-    def size(self) -> Size:
+    def size(self, watch: Watch | None = None) -> Size:
         """How much they hold together."""
-        sizes = [shard.size() for shard in self.shards]
+        sizes = [shard.size(watch) for shard in self.shards]
         return Size(
             sum(size.units for size in sizes),
             sum(size.stake for size in sizes),

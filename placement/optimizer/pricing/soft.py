@@ -34,7 +34,14 @@ from placement.optimizer.pricing.dual import Folded, in_pieces
 from placement.optimizer.pricing.spread import NOTHING, spreads, spreads_by_feature
 from placement.optimizer.progress import Watch
 
-BISECTIONS = 60
+LEVELLING = 40
+"""Steps to the level of a unit with replicas, at most."""
+LEVEL = 1e-10
+"""Replicas that may be missing there."""
+FAR = 700.0
+"""Exponents beyond overflow."""
+EVERY = 40.0
+"""Temperatures above the last level at which every operator is filled."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,6 @@ class Soft:
     ----------
     extra
         (S, U) added to the costs.
-    scale
-        EUR a year: mean spread of a unit, below which no unit's falls too far.
     """
 
     def __init__(
@@ -123,6 +128,7 @@ class Soft:
         self.operators = [
             np.flatnonzero(problem.operator_of == o) for o in np.unique(problem.operator_of)
         ]
+        self.meetings = _meetings([rows[r].sites for r in self.own])
         self.by_feature = spreads_by_feature(problem)
         self.pieces = {piece.begin: piece for piece in in_pieces(problem, self._prepare, watch)}
 
@@ -212,7 +218,7 @@ class Soft:
         own_first = np.zeros((len(own_x), used, sites))
         for e, r in enumerate(self.own):
             own_first[e][:, self.problem.rows[r].sites] = ((own_x[e] * stiff) @ phi.T).T
-        own_own = self._own_pairs(piece, x, stiff)
+        own_own = self._own_pairs(piece, own_x, stiff)
         second = np.zeros((used, sites, used, sites))
         own_second = np.zeros((len(own_x), used, sites))
         root = np.sqrt(stiff)
@@ -251,19 +257,12 @@ class Soft:
                 lines[e] = (piece.own[e][there] * scaled[at[there]]).sum(axis=0)
         return lines
 
-    def _own_pairs(self, piece: _Piece, x: Floats, stiff: Floats) -> Floats:
+    def _own_pairs(self, piece: _Piece, own_x: Sequence[Floats], stiff: Floats) -> Floats:
         """(E, E) sum_u m/T sum_s x w w' over rows with weights by class."""
         pairs = np.zeros((len(self.own), len(self.own)))
-        for s in range(len(x)):
-            at = [
-                (e, int(np.flatnonzero(self.problem.rows[r].sites == s)[0]))
-                for e, r in enumerate(self.own)
-                if s in self.problem.rows[r].sites
-            ]
-            if at:
-                weights = np.stack([piece.own[e][i] for e, i in at])
-                index = np.array([e for e, _ in at])
-                pairs[np.ix_(index, index)] += (weights * (x[s] * stiff)) @ weights.T
+        for e, other, at, there in self.meetings:
+            product = np.einsum("sn,sn,n->", own_x[e][at], piece.own[other][there], stiff)
+            pairs[e, other] = pairs[other, e] = product
         return pairs
 
     def _contract(self, sums: _Moments) -> Curve:
@@ -284,6 +283,17 @@ class Soft:
         curvature[np.ix_(alike, own)] = cross.T
         curvature[np.ix_(own, own)] = sums.own_own
         return Curve(sums.value, totals, curvature)
+
+
+def _meetings(sites: Sequence[Indices]) -> list[tuple[int, int, Indices, Indices]]:
+    """Pairs of rows that share sites, and where these stand in either."""
+    found = []
+    for e, own in enumerate(sites):
+        for other in range(e, len(sites)):
+            _, at, there = np.intersect1d(own, sites[other], return_indices=True)
+            if len(at):
+                found.append((e, other, at, there))
+    return found
 
 
 def _soft_least(costs: Floats, heat: Floats) -> tuple[Floats, Floats]:
@@ -308,7 +318,7 @@ def _soft_smallest(
         v[o], x[sites] = _soft_least(level, heat)
         v[o] = np.where(reach, v[o], np.inf)
     mu = _level(v, heat, replicas)
-    fill = np.exp(-np.logaddexp(0.0, (v - mu) / heat))
+    fill = _filled(v, mu, heat)
     room = fill * (1.0 - fill)
     root = np.sqrt(np.maximum(room.sum(axis=0), np.finfo(np.float64).tiny))
     held = np.empty_like(x)
@@ -319,14 +329,32 @@ def _soft_smallest(
     return values, x, held
 
 
+def _filled(v: Floats, mu: Floats, heat: Floats) -> Floats:
+    """(O, n) y at this mu."""
+    filled: Floats = 1.0 / (1.0 + np.exp(np.clip((v - mu) / heat, -FAR, FAR)))
+    return filled
+
+
 def _level(v: Floats, heat: Floats, replicas: Indices) -> Floats:
-    """(n,) mu at which sum_o y_o = n_u, by bisection; below the last level where all are taken."""
-    finite = np.isfinite(v)
-    low = np.where(finite, v, np.inf).min(axis=0) - 40.0 * heat
-    high = np.where(finite, v, -np.inf).max(axis=0) + 40.0 * heat
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        more = np.exp(-np.logaddexp(0.0, (v - middle) / heat)).sum(axis=0) < replicas
-        low, high = np.where(more, middle, low), np.where(more, high, middle)
-    level: Floats = 0.5 * (low + high)
-    return level
+    """(n,) mu at which sum_o y_o = n_u: Newton's steps, halving the bracket where they leave it.
+
+    At v_(n) - T log O too little is filled and at v_(n + 1) + T log O too much, v_(i) the i-th
+    smallest level. Any mu gives a valid, lower soft value.
+    """
+    operators, units = v.shape
+    ordered = np.sort(np.concatenate([v, np.full((1, units), np.inf)]), axis=0)
+    wide = heat * np.log(operators + 1.0)
+    full = np.take_along_axis(ordered, replicas[None], axis=0)[0]
+    last = np.take_along_axis(ordered, replicas[None] - 1, axis=0)[0]
+    low, high = last - wide, np.where(np.isfinite(full), full + wide, last + EVERY * heat)
+    mu: Floats = 0.5 * (low + high)
+    for _ in range(LEVELLING):
+        y = _filled(v, mu, heat)
+        missing = replicas - y.sum(axis=0)
+        if np.abs(missing).max(initial=0.0) < LEVEL:
+            break
+        low, high = np.where(missing > 0.0, mu, low), np.where(missing > 0.0, high, mu)
+        slope = np.maximum((y * (1.0 - y)).sum(axis=0), np.finfo(np.float64).tiny)
+        step = mu + np.clip(heat * missing / slope, low - high, high - low)
+        mu = np.where((step > low) & (step < high), step, 0.5 * (low + high))
+    return mu

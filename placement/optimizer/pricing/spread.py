@@ -14,6 +14,7 @@ import numpy as np
 from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.attributes import Floats
 from placement.optimizer.pricing.dual import in_pieces
+from placement.optimizer.progress import Watch
 
 LEAST = 1e-3
 """Spread of a feature, at least, as a share of its mean cost: classes with one open site."""
@@ -52,7 +53,7 @@ def spreads(problem: ArrayProblem, coefficients: Floats, begin: int, end: int) -
     return total
 
 
-def size_of(problem: ArrayProblem, coefficients: Floats) -> Size:
+def size_of(problem: ArrayProblem, coefficients: Floats, watch: Watch | None = None) -> Size:
     """The size of a problem, from sums of features by class."""
     classes, features = coefficients.shape
 
@@ -64,7 +65,7 @@ def size_of(problem: ArrayProblem, coefficients: Floats) -> Size:
         return first, np.stack([np.bincount(k - first, np.abs(x) * counts, n) for x in phi])
 
     total = np.zeros((features, classes))
-    for first, part in in_pieces(problem, sums):
+    for first, part in in_pieces(problem, sums, watch):
         total[:, first : first + part.shape[1]] += part
     weight = np.zeros(len(problem.rows))
     for r, row in enumerate(problem.rows):
