@@ -10,7 +10,7 @@ unit serve prices best, as a unit without regrets says nothing of what a price w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,7 @@ from placement.optimizer.pricing.shard import LocalShard
 from placement.optimizer.pricing.soft import Soft
 from placement.optimizer.pricing.spread import size_of, spreads, spreads_by_feature
 from placement.optimizer.progress import Watch
-from placement.optimizer.relations.graph import Graph, graph_of, visiting_order
+from placement.optimizer.relations.graph import Graph, Links, graph_of, links_of, visiting_order
 from placement.optimizer.relations.messages import (
     KEPT,
     add_costs,
@@ -51,6 +51,10 @@ STEPS = (3, 8, 8, 8, 8)
 """Rounds at each temperature, at most."""
 CAP = 1e5
 """Prices at most, in units of what is at stake per unit of a row's weight."""
+LARGE = 0.95
+"""Share of all yearly GB that large flows carry: about a third of the flows."""
+EVERY = 4
+"""Of so many rounds one sweeps small flows, too."""
 LITTLE = 0.03
 """Share of the gap asked for that a round must gain for another at the same temperature."""
 
@@ -90,8 +94,10 @@ class Dual:
         by_feature = spreads_by_feature(problem)
         self.stake: Floats = spreads(problem, by_feature, 0, problem.units)
         size = size_of(problem, by_feature)
-        self.cap: Floats = CAP * size.stake / np.where(size.weight > 0, size.weight, np.inf)
+        weight = np.where(size.weight > 0.0, size.weight, np.maximum(1.0, np.abs(problem.rhs)))
+        self.cap: Floats = CAP * size.stake / weight
         self._forward = True
+        self._large, self._large_order = self._large_flows()
         self.refresh()
 
     def refresh(self) -> None:
@@ -109,10 +115,23 @@ class Dual:
             theta, g.first, g.second, g.whole_operator, g.operator_of, self.place, self.meeting
         )
 
-    def sweep(self, *, all_ways: bool = True) -> None:
-        """Once through all units, there or back in turn."""
-        g, links = self.graph, self.graph.flows
-        order = self.order if self._forward else np.ascontiguousarray(self.order[::-1])
+    def _large_flows(self) -> tuple[Links, Indices]:
+        """The few flows that carry nearly everything, and the units that they touch, in order."""
+        g = self.graph
+        ranked = np.argsort(-g.yearly_gb, kind="stable")
+        carried = np.cumsum(g.yearly_gb[ranked])
+        total = float(carried[-1]) if len(carried) else 0.0
+        large = np.sort(ranked[: int(np.searchsorted(carried, LARGE * total)) + 1])
+        links = links_of(self.problem.units, g.source[large], g.derived[large])
+        links = replace(links, pair=large[links.pair])
+        return links, self.order[np.diff(links.start)[self.order] > 0]
+
+    def sweep(self, *, all_ways: bool = True, large: bool = False) -> None:
+        """Once through all units, there or back in turn; or only along large flows."""
+        g = self.graph
+        links, order = (self._large, self._large_order) if large else (g.flows, self.order)
+        if not self._forward:
+            order = np.ascontiguousarray(order[::-1])
         self._forward = not self._forward
         for begin in range(0, len(order), BLOCK):
             self.watch.check()
@@ -184,9 +203,9 @@ class Dual:
         for tau, rounds in zip(TEMPERATURES, STEPS, strict=True):
             if tau not in temperatures:
                 continue
-            for _ in range(rounds):
-                self.sweep()
-                self.sweep()
+            for turn in range(rounds):
+                for _ in range(2):
+                    self.sweep(large=turn % EVERY != 0)
                 self._step(soft, extra, tau)
                 now = self.value()
                 self.watch.report(None, now)
