@@ -72,7 +72,9 @@ def make_instance(recipe: Recipe) -> ArrayProblem:
         replicas=replicas,
         operator_of=operator_of,
         rows=(),
-        lineage=_lineage(rng, recipe, features[1, order], price, sites),
+        lineage=_between_single(
+            _lineage(rng, recipe, features[1, order], price, sites), replicas[class_of[order]]
+        ),
         apart=_apart(rng, recipe),
     )
     full = replace(bare, rows=_rows(bare, recipe, price, closed, own))
@@ -142,6 +144,17 @@ def _lineage(rng, recipe, volume, price, sites):
     egress = rng.uniform(0.02, 0.09, sites)
     egress[-1] = 0.0
     return Lineage(keep[:, 0], keep[:, 1], flow, egress)
+
+
+def _between_single(flows, replicas):
+    """Only flows between units with one replica."""
+    single = (replicas[flows.source] == 1) & (replicas[flows.derived] == 1)
+    return replace(
+        flows,
+        source=flows.source[single],
+        derived=flows.derived[single],
+        yearly_gb=flows.yearly_gb[single],
+    )
 
 
 def _apart(rng, recipe):
