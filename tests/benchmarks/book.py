@@ -70,7 +70,7 @@ class Book:
     def has(self, key: str) -> bool:
         """Whether a measurement need not be made again."""
         entry = self.entries.get(key, {"ended": "skipped"})
-        return self.keep and not entry["ended"].startswith("skipped")
+        return self.keep and not entry["ended"].startswith(("skipped", "failed"))
 
     def forget(self, beginning: str) -> None:
         """Drop what an earlier run measured and this one may not, unless it is to be kept."""
