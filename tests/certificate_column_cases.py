@@ -157,7 +157,7 @@ def catalog_columns(catalog: Catalog) -> CatalogColumns:
     lineage = [r for r in catalog.relations if isinstance(r, DerivedFrom)]
     separated = [r for r in catalog.relations if isinstance(r, Separated)]
 
-    def groups(kind: type) -> Groups:
+    def groups(kind: type[CoLocated | Separated | Cumulated]) -> Groups:
         found = [r.members for r in catalog.relations if isinstance(r, kind)]
         offsets = np.concatenate(([0], np.cumsum([len(m) for m in found]))).astype(np.int64)
         return Groups(offsets, np.array([row[i] for m in found for i in m], dtype=np.int64))

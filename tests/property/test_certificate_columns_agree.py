@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import CoLocated, DerivedFrom, FlowPrice, Level, Parameters, RowPrice
+from models import CoLocated, DerivedFrom, FlowPrice, Level, Parameters, Relation, RowPrice
 from placement.certificate.city import read_city
 from placement.certificate.columns.classes import UNKNOWN, effective_columns
 from placement.certificate.columns.relations import merged_groups
@@ -155,7 +155,9 @@ def larger(rng: np.random.Generator) -> Case:
         )
         for name, n in zip(names, replicas, strict=True)
     ]
-    relations = [CoLocated(members=tuple(names[i : i + 3])) for i in range(0, 30, 3)]
+    relations: list[Relation] = [
+        CoLocated(members=tuple(names[i : i + 3])) for i in range(0, 30, 3)
+    ]
     relations += [
         DerivedFrom(derived=names[b], source=names[a], monthly_transfer_gb=cents(90000))
         for a, b in (sorted(rng.choice(100, 2, replace=False).tolist()) for _ in range(150))

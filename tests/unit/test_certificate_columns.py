@@ -173,7 +173,7 @@ def test_one_dataset_may_have_both_duties():
         catalog=builders.catalog(both, other),
         register=builders.register(builders.site("hall"), builders.site("north", operator="nord")),
         parameters=Parameters(
-            as_of=builders.AS_OF, operator_volume_share_max=1, alternatives_min=0
+            as_of=builders.AS_OF, operator_volume_share_max=Decimal(1), alternatives_min=0
         ),
         placements={"a": ("north",), "b": ("hall",)},
         ask=closed_never,

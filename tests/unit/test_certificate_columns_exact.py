@@ -55,7 +55,7 @@ def huge(count: int, **parameters) -> Case:
         )
         for i in range(count)
     ]
-    flow = DerivedFrom(derived="d01", source="d00", monthly_transfer_gb=MOST_GB)
+    flow = DerivedFrom(derived="d01", source="d00", monthly_transfer_gb=Decimal(MOST_GB))
     roles = (builders.role(), builders.role("clerk", workplace_sites=("hall",)))
     dear = Decimal("999999999999.999999999")
     return Case(
