@@ -142,7 +142,7 @@ def _priced(shard: Shard, found: Sifted) -> Priced:
 
 def _warm(shard: Shard, start: Floats, scale: Floats, cap: Floats, watch: Watch) -> Sifted | None:
     """From given prices; none where that does not end near the relaxation."""
-    found = sift(shard, np.clip(start, 0.0, cap), scale, cap, watch)
+    found = sift(shard, np.clip(start, 0.0, cap), scale, cap, watch, warm=True)
     bound = bound_of(found.part, found.prices, shard.rhs)
     near = np.isinf(bound) or found.value - bound <= POOR * abs(bound)
     return found if near else None

@@ -9,7 +9,7 @@ cannot exceed, and the bound what it cannot fall below.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -46,6 +46,13 @@ MOST = 9_000
 WIDER = 6.0
 """Pairs of the programme, in margins of its last unit."""
 ROUNDS = 6
+"""Programmes after smooth steps, at most,"""
+WARM_ROUNDS = 2
+"""and before any."""
+WIDEN, NARROW = 4.0, 0.2
+"""How far prices may go next, after a step that raised the bound and after one that did not."""
+OVERFLOW = 1e-9
+"""Share of the value that overflow may cost in a placement that is taken to fit."""
 CLOSE = 1e-10
 """Relative difference of the two values at which the prices are those of the relaxation."""
 
@@ -73,41 +80,78 @@ class _Here:
     bins: Indices
 
 
-def sift(shard: Shard, prices: Floats, scale: Floats, cap: Floats, watch: Watch) -> Sifted:
-    """Rounds of near ties, until the relaxation's value is met or rounds run out."""
-    here = _look(shard, prices, watch)
-    rounds = 1
+@dataclass(frozen=True)
+class _Frame:
+    """What all rounds share."""
+
+    shard: Shard
+    rhs: Floats
+    scale: Floats
+    """(R,) EUR a year at stake per unit of weight: prices of 0 move by shares of this."""
+    cap: Floats
+    watch: Watch
+
+
+def sift(
+    shard: Shard, prices: Floats, scale: Floats, cap: Floats, watch: Watch, *, warm: bool = False
+) -> Sifted:
+    """Rounds of near ties, until the relaxation's value is met or rounds run out.
+
+    Parameters
+    ----------
+    scale, cap
+        (R,) what is at stake per unit of a row's weight, and the highest prices.
+    warm
+        The prices may be those wanted already: ask the programme before any smooth step.
+    """
+    frame = _Frame(shard, shard.rhs, scale, cap, watch)
+    here = _look(frame, prices)
     if not np.isfinite(here.bound):
-        return Sifted(here.prices, here.part, np.inf, None, None, rounds)
-    smooth = _smooth(shard, here, scale, cap, watch)
-    there = _look(shard, smooth, watch)
+        return Sifted(here.prices, here.part, np.inf, None, None, 1)
+    passes = 1
+    if warm:
+        found = _settle(frame, here, here, WARM_ROUNDS)
+        passes += found.rounds
+        if _closed(found.value, bound_of(found.part, found.prices, frame.rhs)):
+            return replace(found, rounds=passes)
+        here = _look(frame, found.prices)
+        passes += 1
+    there = _look(frame, _smooth(frame, here))
     best = max(here, there, key=lambda one: one.bound)
-    rounds += 1
+    found = _settle(frame, best, there, ROUNDS)
+    return replace(found, rounds=passes + 1 + found.rounds)
+
+
+def _settle(frame: _Frame, best: _Here, there: _Here, rounds: int) -> Sifted:
+    """Programmes over near ties at the best prices known; `there` was looked at last."""
     core: Pick | None = None
     shown: tuple[Pick, Floats] | None = None
     value = width = np.inf
-    for _ in range(ROUNDS):
-        fresh, widest = _nearest(shard, there, CORE)
+    done = 0
+    while done < rounds and not _closed(value, best.bound):
+        fresh, widest = _nearest(frame.shard, there, CORE)
         core = fresh if core is None or len(core.units) > MOST else union(core, fresh)
         width = min(width, REACH * widest)
-        answer, upper = _exact(core, best, shard.rhs, width, widest, scale, cap, watch)
+        answer, upper = _exact(frame, core, best, width, widest)
         if shown is None or upper <= value:
             value, shown = upper, (core, answer.shares)
-        there = _look(shard, best.prices + answer.delta, watch)
-        rounds += 1
-        gained = there.bound - best.bound
-        width *= 4.0 if gained > 0.0 else 0.2
-        best = there if gained > 0.0 else best
-        if np.isfinite(value) and value - best.bound <= CLOSE * abs(value):
-            break
+        there = _look(frame, best.prices + answer.delta)
+        gained = there.bound > best.bound
+        width *= WIDEN if gained else NARROW
+        best = there if gained else best
+        done += 1
     last, shares = shown if shown else (None, None)
-    return Sifted(best.prices, best.part, value, last, shares, rounds)
+    return Sifted(best.prices, best.part, value, last, shares, done)
 
 
-def _look(shard: Shard, prices: Floats, watch: Watch) -> _Here:
-    watch.check()
-    part, bins = shard.survey(prices, watch)
-    return _Here(prices, part, bound_of(part, prices, shard.rhs), bins)
+def _closed(value: float, bound: float) -> bool:
+    return bool(np.isfinite(value)) and value - bound <= CLOSE * abs(value)
+
+
+def _look(frame: _Frame, prices: Floats) -> _Here:
+    frame.watch.check()
+    part, bins = frame.shard.survey(prices, frame.watch)
+    return _Here(prices, part, bound_of(part, prices, frame.rhs), bins)
 
 
 def _nearest(shard: Shard, here: _Here, count: int) -> tuple[Pick, float]:
@@ -116,15 +160,15 @@ def _nearest(shard: Shard, here: _Here, count: int) -> tuple[Pick, float]:
     return shard.near(bins), float(10.0 ** (LOWEST + min(bins, len(here.bins)) / PER_DECADE))
 
 
-def _smooth(shard: Shard, here: _Here, scale: Floats, cap: Floats, watch: Watch) -> Floats:
+def _smooth(frame: _Frame, here: _Here) -> Floats:
     """Soft steps over the units near a tie, all others staying where they are."""
     count = min(NEAR + int(NEAR_SHARE * here.bins.sum()), NEAR_MOST)
-    pick, widest = _nearest(shard, here, count)
-    soft = Soft(pick.problem, pick.extra, watch)
-    own = evaluate(pick.problem, here.prices, pick.extra, watch)
-    rhs = shard.rhs - (here.part.totals - own.totals)
-    reach = min(FARTHEST, REACH * widest) * (here.prices + scale)
-    low, high = np.maximum(0.0, here.prices - reach), np.minimum(cap, here.prices + reach)
+    pick, widest = _nearest(frame.shard, here, count)
+    soft = Soft(pick.problem, pick.extra, frame.watch)
+    own = evaluate(pick.problem, here.prices, pick.extra, frame.watch)
+    rhs = frame.rhs - (here.part.totals - own.totals)
+    reach = min(FARTHEST, REACH * widest) * (here.prices + frame.scale)
+    low, high = np.maximum(0.0, here.prices - reach), np.minimum(frame.cap, here.prices + reach)
     prices = here.prices
     for tau in FINE:
         curve = partial(soft.curve, tau=tau)
@@ -134,25 +178,18 @@ def _smooth(shard: Shard, here: _Here, scale: Floats, cap: Floats, watch: Watch)
 
 
 def _exact(
-    core: Pick,
-    here: _Here,
-    rhs: Floats,
-    width: float,
-    widest: float,
-    scale: Floats,
-    cap: Floats,
-    watch: Watch,
+    frame: _Frame, core: Pick, here: _Here, width: float, widest: float
 ) -> tuple[CoreAnswer, float]:
     """The programme round these prices, and its value, inf where it overflows."""
     problem = core.problem
     units = np.arange(problem.units)
     costs = reduced(problem, here.prices, units, core.extra)
     own = evaluate(problem, here.prices, core.extra)
-    slack = rhs - here.part.totals
+    slack = frame.rhs - here.part.totals
     least = np.where(own.sites >= 0, costs[units[:, None], own.sites], -np.inf).max(axis=1)
     spread = spreads(problem, spreads_by_feature(problem), 0, problem.units)
     far = costs - least[:, None] > WIDER * widest * spread[:, None]
-    reach = width * (here.prices + scale)
+    reach = width * (here.prices + frame.scale)
     task = CoreTask(
         problem,
         np.where(far, np.inf, costs),
@@ -160,9 +197,9 @@ def _exact(
         slack,
         here.prices,
         np.minimum(here.prices, reach),
-        np.minimum(cap - here.prices, reach),
+        np.minimum(frame.cap - here.prices, reach),
     )
-    answer = solve_core(task, watch)
-    constant = here.part.value - float(here.prices @ rhs)
+    answer = solve_core(task, frame.watch)
+    constant = here.part.value - float(here.prices @ frame.rhs)
     value = constant + answer.gain
-    return answer, value if answer.overflow <= 1e-9 * abs(value) else np.inf
+    return answer, value if answer.overflow <= OVERFLOW * abs(value) else np.inf
