@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from placement.catalog.columns.codes import arrow_of, list_bounds
 from placement.catalog.columns.fields import LEVELS, ROWS_MAX
 from placement.catalog.columns.findings import Part, stop
+from placement.catalog.columns.footer import FOOTER_MAX, footer_of
 from placement.errors import BadInput, Defect
 
 ROWS_AT_ONCE = 1 << 17
@@ -25,6 +26,8 @@ _UNPACKED_MAX = 1 << 36
 """Most bytes all columns of a file may unpack to, as the file itself says."""
 _NAMES = "members."
 """A list of many different names gains nothing by a dictionary; Arrow stops at 2 GB of them."""
+_DAMAGED = "is no Parquet file that can be read"
+_SOME = 10_000
 _MEMBERS_PER_ROW_MAX = 64
 """Most list members a row, on average."""
 
@@ -58,7 +61,7 @@ def parquet_parts(path: Path, schema: Any) -> Iterator[Part]:
             first += len(batch)
 
 
-def open_parquet(path: Path, rows_max: int, members_max: int) -> Any:
+def open_parquet(path: Path, rows_max: int, members_max: int, footer_max: int = FOOTER_MAX) -> Any:
     """An open file within the bounds; its texts will be read as dictionaries.
 
     Raises
@@ -66,28 +69,20 @@ def open_parquet(path: Path, rows_max: int, members_max: int) -> Any:
     BadInput
         When it is too large.
     """
-    found = pq.read_metadata(path)
-    if found.num_rows > rows_max:
+    told = footer_of(path, most=footer_max)
+    if told.rows > rows_max:
         raise stop(path, f"has more than {rows_max} rows")
-    groups = [found.row_group(k) for k in range(found.num_row_groups)]
-    if (
-        any(group.num_rows < 0 for group in groups)
-        or sum(group.num_rows for group in groups) != found.num_rows
-    ):
-        raise stop(path, "is no Parquet file that can be read: it miscounts its rows")
-    for group in groups:
-        chunks = [group.column(k) for k in range(group.num_columns)]
-        most = members_max * group.num_rows + 10_000
-        if any(chunk.num_values > most for chunk in chunks):
-            raise stop(path, f"has more than {members_max} list members a row")
-    if sum(group.total_byte_size for group in groups) > _UNPACKED_MAX:
+    if any(values > members_max * rows + _SOME for rows, values in told.members):
+        raise stop(path, f"has more than {members_max} list members a row")
+    if told.unpacked_bytes > _UNPACKED_MAX:
         raise stop(path, f"unpacks to more than {_UNPACKED_MAX} bytes")
-    leaves = [found.schema.column(k) for k in range(found.num_columns)]
-    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-    texts = [path for path in texts if not path.startswith(_NAMES)]
-    return pq.ParquetFile(
-        path, read_dictionary=texts, page_checksum_verification=True, pre_buffer=False
-    )
+    texts = [name for name in told.texts if not name.startswith(_NAMES)]
+    try:
+        return pq.ParquetFile(
+            path, read_dictionary=texts, page_checksum_verification=True, pre_buffer=False
+        )
+    except KeyError as error:
+        raise stop(path, f"{_DAMAGED}: its footer contradicts itself") from error
 
 
 def batches_of(file: Any) -> Iterator[Any]:
@@ -128,7 +123,7 @@ def reading(path: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else None
         said = reason or " ".join(str(error).split())[:200]
-        raise stop(path, f"is no Parquet file that can be read: {said}") from error
+        raise stop(path, f"{_DAMAGED}: {said}") from error
 
 
 def _fits(found: Any, wanted: Any, name: str) -> bool:

@@ -32,6 +32,7 @@ from models.columns import CatalogColumns, Integers, Numbers32, PlacedColumns
 from placement.catalog.columns.codes import list_bounds
 from placement.catalog.columns.fields import ROWS_MAX
 from placement.catalog.columns.findings import stop
+from placement.catalog.columns.footer import footer_of
 from placement.catalog.columns.parquet import ROWS_AT_ONCE, batches_of, open_parquet, reading
 from placement.catalog.strict_json import decode_json
 from placement.catalog.writing import replacing
@@ -40,6 +41,7 @@ KEY = "placement-plan-columns/1"
 _SITES_KEY, _PRICES_KEY = f"{KEY}/sites", f"{KEY}/row-prices"
 HEADER_MAX = 1 << 26
 """Most bytes of the header."""
+_FOOTER_MAX = 2 * HEADER_MAX
 _REPLICAS_MAX = 5
 _FLOWS_PER_ROW_MAX = 64
 _RESERVED = ("dataset", "sites", "messages")
@@ -120,9 +122,10 @@ def read_plan_columns(path: Path) -> PlanColumns:
         When it is no such file, is damaged or too large, or names sites it does not list.
     """
     with reading(path):
+        footer_of(path, most=_FOOTER_MAX)
         header, site_ids, row_prices = _metadata(path)
         members = max(_REPLICAS_MAX, _FLOWS_PER_ROW_MAX * len(site_ids))
-        file = open_parquet(path, ROWS_MAX, members)
+        file = open_parquet(path, ROWS_MAX, members, _FOOTER_MAX)
         extra_names = _checked_names(path, file.schema_arrow)
         pieces = [
             _piece(path, batch, pa.array(site_ids, pa.string()), extra_names)
