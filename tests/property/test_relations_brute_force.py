@@ -5,13 +5,13 @@ import pytest
 
 from models import Termination
 from placement.optimizer.arrays.solution import plan_cost, violations
-from placement.optimizer.polish.monolith import Whole
 from placement.optimizer.highs import Ending, Task
+from placement.optimizer.polish.monolith import Whole
 from placement.optimizer.progress import Watch
 from placement.optimizer.relations import solve_related
 from placement.optimizer.relations.dual import Dual
 from placement.optimizer.relations.graph import ordered
-from placement.optimizer.relations.part import solve_part, movable
+from placement.optimizer.relations.part import movable, solve_part
 from placement.optimizer.relations.plans import decoded, fuse, improve, new_plan, repair, visits
 from placement.optimizer.relations.tables import tables_of
 from tests.relation_cases import cheapest, tiny
@@ -140,7 +140,10 @@ def test_local_search_keeps_its_books(kind):
             continue
         watch = Watch(MINUTE)
         dual, tables = Dual(problem, watch), tables_of(problem)
-        plans = [decoded(dual, tables, order, watch) for _, order in zip(range(3), visits(dual))]
+        plans = [
+            decoded(dual, tables, order, watch)
+            for _, order in zip(range(3), visits(dual), strict=False)
+        ]
         best = plans[0]
         for plan in plans[1:]:
             best = fuse(dual, tables, best, plan)

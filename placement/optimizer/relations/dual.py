@@ -101,7 +101,7 @@ class Dual:
         self.refresh()
 
     def refresh(self) -> None:
-        """theta from scratch, so that rounding does not pile up."""
+        """Theta from scratch, so that rounding does not pile up."""
         problem = self.problem
         coefficients = fold(problem, self.prices)
         fill_costs(self.theta, coefficients, problem.open, problem.class_of, self.phi)

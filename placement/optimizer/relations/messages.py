@@ -69,6 +69,48 @@ def add_messages(
 
 
 @numba.njit(cache=True, nogil=True)
+def least_of(theta: Floats, operator_of: Indices, replicas: int, work: Floats) -> float:
+    """The sum of the n smallest operators' minima; BIG or more where too few are open.
+
+    work: (O,) scratch.
+    """
+    if replicas == 1:
+        least = BIG
+        for s in range(len(theta)):
+            if theta[s] < least:
+                least = theta[s]
+        return least
+    work[:] = BIG
+    for s in range(len(theta)):
+        o = operator_of[s]
+        if theta[s] < work[o]:
+            work[o] = theta[s]
+    total = 0.0
+    for _ in range(replicas):
+        best = 0
+        for o in range(len(work)):
+            if work[o] < work[best]:
+                best = o
+        total += work[best]
+        work[best] = BIG
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _peaks(raw: Floats, theta_i: Floats, h: Floats, operator_of: Indices, peaks: Floats) -> None:
+    """A_o of the message, after a constant has moved so that it touches h; never negative."""
+    room = BIG
+    for s in range(len(raw)):
+        if theta_i[s] < SHUT and h[s] - raw[s] < room:
+            room = h[s] - raw[s]
+    peaks[:] = 0.0
+    for s in range(len(raw)):
+        o = operator_of[s]
+        if theta_i[s] < SHUT and raw[s] + room > peaks[o]:
+            peaks[o] = raw[s] + room
+
+
+@numba.njit(cache=True, nogil=True)
 def _exchange(
     message: Floats,
     theta_i: Floats,
@@ -81,34 +123,19 @@ def _exchange(
 ) -> None:
     """Hand a share of one end's regrets to the other, settle the message, give back the rest."""
     raw, old, new = work[0], work[1], work[2]
-    sites = len(message)
-    operators = len(old)
-    for o in range(operators):
-        old[o] = 0.0
-    for s in range(sites):
+    old[:] = 0.0
+    for s in range(len(message)):
         o = operator_of[s]
         if message[s] > old[o]:
             old[o] = message[s]
     if from_source:
-        least = BIG
-        for s in range(sites):
-            if theta_i[s] < least:
-                least = theta_i[s]
-        for s in range(sites):
+        least = least_of(theta_i, operator_of, 1, new)
+        for s in range(len(message)):
             raw[s] = message[s] - share * (theta_i[s] - least)
     else:
         _granted(theta_j, h, operator_of, share, old, new, raw)
-    room = BIG
-    for s in range(sites):
-        if theta_i[s] < SHUT and h[s] - raw[s] < room:
-            room = h[s] - raw[s]
-    for o in range(operators):
-        new[o] = 0.0
-    for s in range(sites):
-        o = operator_of[s]
-        if theta_i[s] < SHUT and raw[s] + room > new[o]:
-            new[o] = raw[s] + room
-    for s in range(sites):
+    _peaks(raw, theta_i, h, operator_of, new)
+    for s in range(len(message)):
         o = operator_of[s]
         fresh = 0.0
         if theta_i[s] < SHUT:
@@ -276,36 +303,8 @@ def add_meetings(
 
 
 @numba.njit(cache=True, nogil=True)
-def least_of(theta: Floats, operator_of: Indices, replicas: int, work: Floats) -> float:
-    """The sum of the n smallest operators' minima; BIG or more where too few are open.
-
-    work: (O,) scratch.
-    """
-    if replicas == 1:
-        least = BIG
-        for s in range(len(theta)):
-            if theta[s] < least:
-                least = theta[s]
-        return least
-    work[:] = BIG
-    for s in range(len(theta)):
-        o = operator_of[s]
-        if theta[s] < work[o]:
-            work[o] = theta[s]
-    total = 0.0
-    for _ in range(replicas):
-        best = 0
-        for o in range(len(work)):
-            if work[o] < work[best]:
-                best = o
-        total += work[best]
-        work[best] = BIG
-    return total
-
-
-@numba.njit(cache=True, nogil=True)
 def leasts(theta: Floats, operator_of: Indices, replicas: Indices, out: Floats) -> float:
-    """out[u]: what u costs at least; their sum. replicas: (U,)"""
+    """out[u]: what u costs at least; their sum. `replicas` is (U,)."""
     work = np.empty(operator_of.max() + 1)
     total = 0.0
     for u in range(theta.shape[0]):

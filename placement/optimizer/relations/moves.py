@@ -14,6 +14,10 @@ from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.relations.tables import Tables
 
 SHUT = 1e29
+"""Costs from here on are those of forbidden sites."""
+FORBIDDEN = 1e30
+MEETING = 1e12
+"""EUR: more than any plan saves by a meeting of separated units."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -68,9 +72,9 @@ def _segregated(t: Tables, held: Indices, u: int, s: int) -> bool:
     for g in range(len(t.rule_site)):
         if t.rule_site[g] == s:
             one, other = t.rule_one[g, k], t.rule_other[g, k]
-            if (one or other) and held[g, 2] > 0:
-                if held[g, 0] + one > 0 and held[g, 1] + other > 0:
-                    return True
+            meets = held[g, 0] + one > 0 and held[g, 1] + other > 0
+            if (one or other) and held[g, 2] > 0 and meets:
+                return True
     return False
 
 
@@ -80,43 +84,42 @@ def replica_costs(
 ) -> None:
     """out[s]: what replica c of u costs at s, flows included; huge where it must not rest."""
     k = t.class_of[u]
-    operators = t.operator_of
-    here = at[u, c]
     for s in range(len(out)):
-        if not t.open[k, s]:
-            out[s] = 1e30
-            continue
-        value = 0.0
-        for f in range(t.phi.shape[1]):
-            value += cost[k, f, s] * t.phi[u, f]
-        out[s] = value
-    for other in range(at.shape[1]):
-        if other != c and at[u, other] >= 0:
-            for s in range(len(out)):
-                if operators[s] == operators[at[u, other]]:
-                    out[s] = 1e30
-    if t.apart_start[u] < t.apart_start[u + 1]:
+        out[s] = 0.0 if t.open[k, s] else FORBIDDEN
+    for f in range(t.phi.shape[1]):
         for s in range(len(out)):
-            if out[s] < SHUT and _meets(t, at, u, s):
-                out[s] = 1e30
-    if len(t.rule_site):
-        for s in range(len(out)):
-            if s != here and out[s] < SHUT and _segregated(t, held, u, s):
-                out[s] = 1e30
+            out[s] += cost[k, f, s] * t.phi[u, f]
+    _add_flows(t, at, u, out)
+    if at.shape[1] > 1 or t.apart_start[u] < t.apart_start[u + 1] or len(t.rule_site):
+        _forbid(t, at, held, u, c, out)
+    if t.many_start[u] < t.many_start[u + 1]:
+        _add_transports(t, at, u, c, out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_flows(t: Tables, at: Indices, u: int, out: Floats) -> None:
+    """Flows between single replicas, the mates at rest."""
     for x in range(t.flow_start[u], t.flow_start[u + 1]):
         p = at[t.flow_mate[x], 0]
         gb = t.flow_gb[t.flow_pair[x]]
-        if t.flow_leads[x]:
-            for s in range(len(out)):
-                if operators[s] != operators[p]:
-                    out[s] += gb * t.egress[s]
-        else:
-            price = gb * t.egress[p]
-            for s in range(len(out)):
-                if operators[s] != operators[p]:
-                    out[s] += price
-    if t.many_start[u] < t.many_start[u + 1]:
-        _add_transports(t, at, u, c, out)
+        leads = t.flow_leads[x]
+        for s in range(len(out)):
+            if t.operator_of[s] != t.operator_of[p]:
+                out[s] += gb * t.egress[s if leads else p]
+
+
+@numba.njit(cache=True, nogil=True)
+def _forbid(t: Tables, at: Indices, held: Indices, u: int, c: int, out: Floats) -> None:
+    """Sites where replica c would meet another replica, a separated unit or the other duty."""
+    for s in range(len(out)):
+        if out[s] >= SHUT:
+            continue
+        forbidden = _meets(t, at, u, s) or (s != at[u, c] and _segregated(t, held, u, s))
+        for other in range(at.shape[1]):
+            if other != c and at[u, other] >= 0:
+                forbidden |= t.operator_of[s] == t.operator_of[at[u, other]]
+        if forbidden:
+            out[s] = FORBIDDEN
 
 
 @numba.njit(cache=True, nogil=True)
@@ -252,39 +255,48 @@ def decode(
         for s in range(sites):
             out[s] = theta[u, s]
             forbidden[s] = _meets(t, at, u, s) or _segregated(t, held, u, s)
-        for x in range(t.flow_start[u], t.flow_start[u + 1]):
-            p = at[t.flow_mate[x], 0]
-            if p < 0:
-                continue
-            e = t.flow_pair[x]
-            gb = t.flow_gb[e]
-            if t.flow_leads[x]:
-                for s in range(sites):
-                    away = gb * t.egress[s] if t.operator_of[s] != t.operator_of[p] else 0.0
-                    out[s] += away - messages[e, s]
-            else:
-                peaks[:] = 0.0
-                for s in range(sites):
-                    peaks[t.operator_of[s]] = max(peaks[t.operator_of[s]], messages[e, s])
-                for s in range(sites):
-                    away = gb * t.egress[p] if t.operator_of[s] != t.operator_of[p] else 0.0
-                    out[s] += away + peaks[t.operator_of[s]]
+        _add_decided(t, messages, at, u, peaks, out)
         for c in range(replicas[u]):
-            best = -1
-            for s in range(sites):
-                if out[s] < SHUT and (
-                    best < 0
-                    or (forbidden[best] and not forbidden[s])
-                    or (forbidden[best] == forbidden[s] and out[s] < out[best])
-                ):
-                    best = s
+            best = _first(out, forbidden)
             if best < 0:
                 break
             at[u, c] = best
             put(t, totals, held, u, best, 1)
             for s in range(sites):
                 if t.operator_of[s] == t.operator_of[best]:
-                    out[s] = 1e30
+                    out[s] = FORBIDDEN
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_decided(
+    t: Tables, messages: Floats, at: Indices, u: int, peaks: Floats, out: Floats
+) -> None:
+    """For flows to decided units, what they cost instead of their messages."""
+    for x in range(t.flow_start[u], t.flow_start[u + 1]):
+        p = at[t.flow_mate[x], 0]
+        if p < 0:
+            continue
+        e, leads = t.flow_pair[x], t.flow_leads[x]
+        peaks[:] = 0.0
+        for s in range(len(out)):
+            peaks[t.operator_of[s]] = max(peaks[t.operator_of[s]], messages[e, s])
+        for s in range(len(out)):
+            out[s] += -messages[e, s] if leads else peaks[t.operator_of[s]]
+            if t.operator_of[s] != t.operator_of[p]:
+                out[s] += t.flow_gb[e] * t.egress[s if leads else p]
+
+
+@numba.njit(cache=True, nogil=True)
+def _first(out: Floats, forbidden: Flags) -> int:
+    """The cheapest open site, a forbidden one only where there is no other; -1 for none."""
+    best = -1
+    for s in range(len(out)):
+        if out[s] >= SHUT:
+            continue
+        better = best < 0 or forbidden[s] < forbidden[best]
+        if better or (forbidden[s] == forbidden[best] and out[s] < out[best]):
+            best = s
+    return best
 
 
 @numba.njit(cache=True, nogil=True)
@@ -295,7 +307,7 @@ def margins(
     work = np.empty(t.open.shape[1])
     for n in range(len(units)):
         u = units[n]
-        out[n] = 1e30
+        out[n] = FORBIDDEN
         for c in range(at.shape[1]):
             if at[u, c] < 0:
                 continue
@@ -327,25 +339,38 @@ def replica_sums(
             if s >= 0:
                 for f in range(t.phi.shape[1]):
                     sums[p] += cost[k, f, s] * t.phi[u, f]
-        for x in range(t.flow_start[u], t.flow_start[u + 1]):
-            v = t.flow_mate[x]
-            if t.flow_leads[x] or not differ[v]:
-                i, j = (u, v) if t.flow_leads[x] else (v, u)
-                s = at[i, 0]
-                if t.operator_of[s] != t.operator_of[at[j, 0]]:
-                    sums[p] += t.flow_gb[t.flow_pair[x]] * t.egress[s]
-        for x in range(t.many_start[u], t.many_start[u + 1]):
-            v = t.many_mate[x]
-            if t.many_leads[x] or not differ[v]:
-                i, j = (u, v) if t.many_leads[x] else (v, u)
-                sums[p] += t.many_gb[t.many_pair[x]] * transport(t, at, i, j)
+        sums[p] += _flow_sum(t, at, differ, u)
         for x in range(t.apart_start[u], t.apart_start[u + 1]):
             v = t.apart_mate[x]
             if v > u or not differ[v]:
-                whole = t.apart_whole[t.apart_pair[x]]
-                for c in range(at.shape[1]):
-                    for d in range(at.shape[1]):
-                        a, b = at[u, c], at[v, d]
-                        if a >= 0 and b >= 0:
-                            if a == b or (whole and t.operator_of[a] == t.operator_of[b]):
-                                sums[p] += 1e12
+                sums[p] += MEETING * _meetings(t, at, u, v, t.apart_whole[t.apart_pair[x]])
+
+
+@numba.njit(cache=True, nogil=True)
+def _meetings(t: Tables, at: Indices, u: int, v: int, whole: bool) -> int:
+    """Pairs of replicas of u and v at one site, or with one operator."""
+    count = 0
+    for a in at[u]:
+        for b in at[v]:
+            if a >= 0 and b >= 0:
+                count += a == b or (whole and t.operator_of[a] == t.operator_of[b])
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _flow_sum(t: Tables, at: Indices, differ: Flags, u: int) -> float:
+    """What u's flows cost; one to a unit that differs, too, is its source's."""
+    total = 0.0
+    for x in range(t.flow_start[u], t.flow_start[u + 1]):
+        v = t.flow_mate[x]
+        if t.flow_leads[x] or not differ[v]:
+            i, j = (u, v) if t.flow_leads[x] else (v, u)
+            s = at[i, 0]
+            if t.operator_of[s] != t.operator_of[at[j, 0]]:
+                total += t.flow_gb[t.flow_pair[x]] * t.egress[s]
+    for x in range(t.many_start[u], t.many_start[u + 1]):
+        v = t.many_mate[x]
+        if t.many_leads[x] or not differ[v]:
+            i, j = (u, v) if t.many_leads[x] else (v, u)
+            total += t.many_gb[t.many_pair[x]] * transport(t, at, i, j)
+    return total

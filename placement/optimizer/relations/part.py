@@ -25,7 +25,7 @@ from placement.optimizer.highs import Task
 from placement.optimizer.polish.monolith import Whole
 from placement.optimizer.polish.spreading import counts_of, sites_of
 from placement.optimizer.progress import Watch
-from placement.optimizer.relations.moves import put, replica_costs
+from placement.optimizer.relations.moves import put
 from placement.optimizer.relations.tables import Tables
 
 
@@ -121,9 +121,7 @@ def part_of(problem: ArrayProblem, tables: Tables, plan: Plan, units: Indices) -
     )
 
 
-def _rows(
-    problem: ArrayProblem, tables: Tables, units: Indices, taken: Floats
-) -> tuple[Row, ...]:
+def _rows(problem: ArrayProblem, tables: Tables, units: Indices, taken: Floats) -> tuple[Row, ...]:
     one = np.zeros(1, dtype=np.intp)
     rows = []
     for r, row in enumerate(problem.rows):

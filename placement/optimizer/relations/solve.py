@@ -35,7 +35,7 @@ from placement.optimizer.relations.plans import (
     repair,
     visits,
 )
-from placement.optimizer.relations.tables import Tables, tables_of
+from placement.optimizer.relations.tables import tables_of
 
 SMALL = 12_000
 """Open pairs up to which the whole problem is one integer programme."""
@@ -89,8 +89,12 @@ def solve_related(
     return replace(
         answer,
         messages=None if answer.messages is None else answer.messages[np.argsort(flows)],
-        apart_places=None if answer.apart_places is None else answer.apart_places[np.argsort(pairs)],
-        apart_prices=None if answer.apart_prices is None else answer.apart_prices[np.argsort(pairs)],
+        apart_places=None
+        if answer.apart_places is None
+        else answer.apart_places[np.argsort(pairs)],
+        apart_prices=None
+        if answer.apart_prices is None
+        else answer.apart_prices[np.argsort(pairs)],
     )
 
 
@@ -153,19 +157,25 @@ class Related:
             with self._phase("core"):
                 self._whole()
             return
+        self._improve()
+        if self.sites is None:
+            self._why_none()
+
+    def _improve(self) -> None:
+        """Cores while they bring enough, else better prices and new decodings, until done."""
+        assert self.dual is not None
         rng = np.random.default_rng(self.seed)
         while self.sites is not None and not self.done:
             with self._phase("core"):
                 gained = self._cores(rng)
-            if self.done or gained > 0.1 * self.gap * self.objective:
+            if gained > 0.1 * self.gap * self.objective:
                 continue
-            with self._phase("prices"):
-                self.dual.climb(self.gap / 10, LAST_STEPS)
-                self._prove()
-            with self._phase("relations"):
-                self._decode()
-        if self.sites is None:
-            self._why_none()
+            if not self.done:
+                with self._phase("prices"):
+                    self.dual.climb(self.gap / 10, LAST_STEPS)
+                    self._prove()
+                with self._phase("relations"):
+                    self._decode()
 
     def answer(self) -> ArraySolution:
         """What was found."""
@@ -266,7 +276,8 @@ class Related:
 
     def _cores(self, rng: np.random.Generator) -> float:
         """A round of integer programmes; EUR a year gained."""
-        assert self.dual is not None and self.sites is not None
+        assert self.dual is not None
+        assert self.sites is not None
         before = self.objective
         plan = new_plan(self.problem, self.tables, self.sites)
         many = max(1, min(24, self.problem.units // 5_000))
