@@ -55,7 +55,7 @@ def _write_city(folder: Path, task: dict[str, Any]) -> None:
 
 
 def _command(folder: Path) -> list[str]:
-    inputs = [f"--catalog={folder}", f"--sites={folder / 'sites.json'}"]
+    inputs = [f"--catalog={folder}", "--format-catalog=columns", f"--sites={folder / 'sites.json'}"]
     inputs.append(f"--parameters={folder / 'parameters.json'}")
     output = [f"--out={folder.parent / PLAN}", "--format=json", "--quiet"]
     return [sys.executable, "-m", "placement.cli", "decide", *inputs, *output]
@@ -67,9 +67,10 @@ def _answer(done: subprocess.CompletedProcess[bytes], spent: float, folder: Path
         return answer | {"ended": f"failed: exit {done.returncode}"}
     said = json.loads(done.stdout)
     plan = folder.parent / PLAN
-    known = {name: said[name] for name in ("objective_eur", "gap", "phases") if name in said}
+    known = {name: said["plan"][name] for name in ("objective_eur", "gap")}
+    known["phases"] = said["phases"]
     size = round(plan.stat().st_size / 1e6, 1) if plan.exists() else None
-    return answer | known | {"plan_mb": size, "ended": str(said.get("termination", "decided"))}
+    return answer | known | {"plan_mb": size, "ended": str(said["plan"]["termination"])}
 
 
 def _say(at: str, **more: Any) -> None:
