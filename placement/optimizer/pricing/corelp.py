@@ -21,7 +21,7 @@ from typing import Any
 
 import highspy
 import numpy as np
-from scipy.sparse import coo_matrix, csc_matrix, diags_array, eye_array, hstack, vstack
+from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, diags_array, eye_array, hstack, vstack
 
 from placement.errors import SolverError
 from placement.optimizer.arrays.problem import ArrayProblem, pair_weights
@@ -111,7 +111,7 @@ def _programme(task: CoreTask) -> _Programme:
         place[row.sites] = np.arange(len(row.sites))
         padded = np.pad(weights, ((0, 0), (0, 1)))
         at_home = np.where(alone, padded[unit, place[home[unit]]], 0.0)
-        parts.append((padded[unit, place[site]] - at_home) * counts)
+        parts.append(csr_matrix(((padded[unit, place[site]] - at_home) * counts)[None, :]))
         if len(several):
             taken = padded[several[:, None], place[task.best[several]]].sum(axis=1)
             room[r] += float((taken * problem.counts[several]).sum())
@@ -120,7 +120,7 @@ def _programme(task: CoreTask) -> _Programme:
         taken = np.where(at >= 0, task.costs[several[:, None], at], 0.0).sum(axis=1)
         constant = float((taken * problem.counts[several]).sum())
     lines, low, high = _lines(problem, unit, site, replicas)
-    coupling = csc_matrix(np.stack(parts)) if parts else csc_matrix((0, len(unit)))
+    coupling = csc_matrix(vstack(parts)) if parts else csc_matrix((0, len(unit)))
     return _Programme(unit, site, costs, coupling, room, lines, low, high, constant)
 
 

@@ -188,7 +188,8 @@ def _exact(
     slack = frame.rhs - here.part.totals
     least = np.where(own.sites >= 0, costs[units[:, None], own.sites], -np.inf).max(axis=1)
     spread = spreads(problem, spreads_by_feature(problem), 0, problem.units)
-    far = costs - least[:, None] > WIDER * widest * spread[:, None]
+    near = np.where(spread > 0.0, WIDER * widest * spread, np.inf)
+    far = costs - least[:, None] > near[:, None]
     reach = width * (here.prices + frame.scale)
     task = CoreTask(
         problem,
