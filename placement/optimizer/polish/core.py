@@ -224,8 +224,10 @@ def _add_rows(made: CoreProgram, home: Indices, room: Floats, overload: float) -
             if overload > 0.0:
                 sizes = made.region.size[units[made.unit[columns]]] / np.abs(factors)
                 typical = float(np.median(sizes)) if len(sizes) else 1.0
-                price = overload * max(typical, price)
-                columns = np.append(columns, made.program.spare(price, float(heaviest @ most - min(left, 0.0))))
+                toll = overload * max(typical, price)
+                columns = np.append(
+                    columns, made.program.spare(toll, float(heaviest @ most - min(left, 0.0)))
+                )
                 factors = np.append(factors, -1.0)
             made.program.add(columns, factors, left)
 

@@ -57,6 +57,8 @@ class _Dive:
 
     def run(self) -> Indices:
         self.value = self.floor = self.relaxed.run()
+        if not np.isfinite(self.floor):
+            return self.made.region.best.copy()
         x = self._descend()
         region = self.made.region
         for larger in AGAIN:
@@ -108,7 +110,7 @@ class _Dive:
         """Make one unit's columns whole, in the way that costs least."""
         columns = np.arange(self.first[unit], self.first[unit + 1])
         ways = self._ways(unit, values[columns])[: self.choices]
-        best, least = ways[0], np.inf
+        best, least, value = ways[0], np.inf, np.inf
         for way in ways:
             self.relaxed.bound(columns, way, way)
             value = self.relaxed.run()

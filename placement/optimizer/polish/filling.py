@@ -1,8 +1,8 @@
 """Local search: one or two copies move at a time, into what a plan leaves of the rows.
 
 A move of one copy changes the cost by dc and the rows by dw. Two moves together are taken when
-dc_i + dc_j < 0 and dw_i + dw_j fits into the room left, the best pair first: one fills the rows, the
-other makes room, or both fill them.
+dc_i + dc_j < 0 and dw_i + dw_j fits into the room left, the best pair first: one fills the rows,
+the other makes room, or both fill them.
 """
 
 from __future__ import annotations

@@ -149,15 +149,20 @@ class Whole:
             if can_bind(pairs, columns, weights, wanted, row.rhs):
                 self.coupling[r] = len(program.scales)
                 if free:
-                    heaviest = float(np.abs(weights).max(initial=0.0)) or 1.0
-                    most = float(np.abs(weights) @ problem.counts[pairs.unit[columns]])
-                    over = program.spare(1.0 / heaviest, most + max(0.0, -row.rhs))
-                    columns, weights = np.append(columns, over), np.append(weights, -1.0)
-                program.add(columns, weights, row.rhs - less)
+                    self._add_elastic(program, row, columns, weights)
+                else:
+                    program.add(columns, weights, row.rhs - less)
         add_relations(program, problem, pairs.column)
         for cut in self.cuts:
             program.add(cut.columns, np.ones(len(cut.columns)), cut.limit)
         return program
+
+    def _add_elastic(self, program: Program, row: Row, columns: Indices, weights: Floats) -> None:
+        """A row that may be overloaded, at one EUR for as much as its heaviest pair weighs."""
+        heaviest = float(np.abs(weights).max(initial=0.0)) or 1.0
+        most = float(np.abs(weights) @ self.problem.counts[self.pairs.unit[columns]])
+        over = program.spare(1.0 / heaviest, most + max(0.0, -row.rhs))
+        program.add(np.append(columns, over), np.append(weights, -1.0), row.rhs)
 
     def prices(self, watch: Watch, *, free: bool = False) -> Floats | None:
         """(R,) of the coupling rows, from the linear relaxation; none where that is infeasible.

@@ -14,7 +14,7 @@ from placement.optimizer.polish.dive import dive
 from placement.optimizer.polish.filling import filled
 from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.repair import repaired
-from placement.optimizer.polish.resting import Resting, Rest
+from placement.optimizer.polish.resting import Rest, Resting
 from placement.optimizer.pricing.shard import Pick
 from placement.optimizer.progress import OutOfTime, Watch
 
@@ -117,7 +117,11 @@ def attempt(polished: Polished, core: Core, task: Task, watch: Watch, bound: flo
         if found.x is None:
             return found.ending
         if not len(made.unit):
-            return found.ending if (region.totals(found.x) <= region.limits).all() else Ending.INFEASIBLE
+            return (
+                found.ending
+                if (region.totals(found.x) <= region.limits).all()
+                else Ending.INFEASIBLE
+            )
         over = region.totals(found.x) > region.limits
         if not over.any():
             _keep(polished, found.x, watch, bound)

@@ -133,9 +133,7 @@ class Program:
 class Relaxed:
     """A linear relaxation that stays loaded: every run continues from the last basis."""
 
-    def __init__(
-        self, program: Program, solver: InProcess, scale: float, watch: Watch
-    ) -> None:
+    def __init__(self, program: Program, solver: InProcess, scale: float, watch: Watch) -> None:
         self._highs: Any = program.problem.solverModel
         self._solver, self._watch, self._scale = solver, watch, scale
         self._columns, self._scales = program.columns, np.array(program.scales)

@@ -78,7 +78,8 @@ class Region:
         two = np.argsort(self.margin, axis=1, kind="stable")[:, :2]
         taken = np.take_along_axis(self.toll, two, axis=1).max(axis=1)
         largest = float(taken.max(initial=0.0))
-        return np.maximum(taken, 1e-9 * largest if largest > 0.0 else 1.0)
+        size: Floats = np.maximum(taken, 1e-9 * largest if largest > 0.0 else 1.0)
+        return size
 
     def totals(self, x: Indices) -> Floats:
         """(R,) what copies (n, S) weigh in each row."""
