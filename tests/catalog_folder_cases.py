@@ -52,7 +52,10 @@ def expected(catalog):
 
     def groups(kind):
         found = [r for r in catalog.relations if isinstance(r, kind)]
-        return sorted((sorted(row[m] for m in r.members), getattr(r, "level", "")) for r in found)
+        return sorted(
+            (sorted(row[m] for m in r.members), getattr(r, "level", "") == "operator")
+            for r in found
+        )
 
     return {
         "ids": [d.id for d in datasets],
@@ -76,7 +79,7 @@ def expected(catalog):
         ),
         "co_located": [members for members, _ in groups(CoLocated)],
         "cumulated": [members for members, _ in groups(Cumulated)],
-        "separated": [(members, level == "operator") for members, level in groups(Separated)],
+        "separated": groups(Separated),
     }
 
 
