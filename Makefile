@@ -7,7 +7,7 @@
 # PYTHON names another Python (3.11 or newer); PLACEMENT_OPA_BIN names an OPA you already have.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test setup lint types policies unit bench bench-optimizer lock clean
+.PHONY: help demo shell test setup lint types policies unit bench bench-gap bench-optimizer lock clean
 
 RUNTIME := ./.ci/env runtime
 DEV     := ./.ci/env dev
@@ -29,6 +29,7 @@ help:
 	@echo "make policies  the Rego: format, types, tests and their coverage, style"
 	@echo "make unit      pytest"
 	@echo "make bench     how long decisions take, how fast the service answers, and the optimizer against others"
+	@echo "make bench-gap DIR=...  generalised assignment instances, held against best known values"
 	@echo "make bench-optimizer ARGS='--only warm'   a part of the last of these"
 	@echo "make setup     only build the environment that the others use"
 	@echo "make lock      choose newer versions of all libraries and pin them"
@@ -53,6 +54,9 @@ bench:
 
 bench-optimizer:
 	@$(DEV) python -m tests.benchmarks.optimizer $(ARGS)
+
+bench-gap:
+	@$(DEV) python -m tests.benchmarks.gap $(DIR)
 
 setup:
 	@$(DEV) true

@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
 SEARCHES = 2
 """Side by side, each with random numbers of its own; the better plan counts, then the first."""
-SLICE = 500_000
+SLICE = 1_000_000
 """Links looked at between two looks at the watch: 0.05 to 0.1 s."""
 GRAIN = 0.02
 """Share of what a unit's weight is worth at the prices that counts as one grain."""
-HOT, COOL, COLD = 5.0, 0.7, 0.3
+APART = 0.3
+"""Share of the mean distance between the two nearest sites that does."""
+SMALLEST = 1e-9
+HOT, COOL, COLD = 5.0, 0.7, 0.2
 """Grains: temperature at the beginning, at the end, and the one of reduced costs."""
-NEAR, MOST_NEAR = 3.0, 8
+NEAR, MOST_NEAR = 2.5, 6
 """Grains within which sites tie, and how many do at most."""
-DEAR, LAST_DEAR = 2.0, 8.0
+DEAR, LAST_DEAR = 1.0, 8.0
 """Prices that an overload costs, and at the end of a round, when it has to go."""
 LAST = 0.8
 """Share of a round after which overloads are that dear."""
@@ -105,7 +108,9 @@ class Annealer:
             heat = (self._temperature(done), self._temperature(until), COLD * self.grain)
             began = time.monotonic()
             jobs = [
-                threads.submit(kernel.anneal, ground, s, c, rhs, heat, LOOKS, min(SLICE, work))
+                threads.submit(
+                    kernel.anneal, _own(ground), s, c, rhs, heat, LOOKS, min(SLICE, work)
+                )
                 for s, c in zip(states, chains, strict=True)
             ]
             for job in jobs:
@@ -124,9 +129,12 @@ class Annealer:
         for incidence in (self.pairs.own, self.pairs.shared):
             price = np.append(self.prices, 0.0)[incidence.rows[first]]
             worth += float((np.abs(incidence.weights[units, first]) * price).sum())
-        finite = self.reduced[np.isfinite(self.reduced)]
-        least = float(finite.mean()) * GRAIN / 10 if len(finite) else 0.0
-        return max(GRAIN * worth / max(1, self.pairs.units), least, 1e-9)
+        second = (
+            np.partition(self.reduced, 1, axis=1)[:, 1] if self.pairs.sites > 1 else np.zeros(1)
+        )
+        finite = second[np.isfinite(second)]
+        apart = float(finite.mean()) if len(finite) else 0.0
+        return max(GRAIN * worth / max(1, self.pairs.units), APART * apart, SMALLEST)
 
     def _ground(self) -> Ground:
         from placement.optimizer.neighbourhood.kernel import Ground
@@ -198,6 +206,11 @@ class Annealer:
     def _better(self, plans: list[tuple[float, Indices]]) -> Found:
         cost, sites = min(plans, key=lambda plan: plan[0])
         return Found(cost, sites)
+
+
+def _own(ground: Ground) -> Ground:
+    """The same under names of its own: searches side by side must not count one's references."""
+    return ground._replace(**{name: part.view() for name, part in ground._asdict().items()})
 
 
 def better(one: Found, other: Found) -> Found:

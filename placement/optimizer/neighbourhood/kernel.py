@@ -24,6 +24,8 @@ import numpy as np
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 compiled = cast("Callable[[_F], _F]", numba.njit(cache=True, nogil=True))
+inlined = cast("Callable[[_F], _F]", numba.njit(cache=True, nogil=True, inline="always"))
+"""For what runs at every link: each call would count references to all arrays, atomically."""
 
 NOBODY = -1
 EVERY = 16
@@ -91,7 +93,7 @@ class Chain(NamedTuple):
     """(R,) of rooms of shared rows."""
 
 
-@compiled
+@inlined
 def draw(random: Any) -> Any:
     """The next 64 random bits (Marsaglia, xorshift)."""
     random[0] ^= random[0] << np.uint64(13)
@@ -100,26 +102,35 @@ def draw(random: Any) -> Any:
     return random[0]
 
 
-@compiled
+@inlined
 def below(random: Any, most: int) -> Any:
     """A random number, 0 <= it < most."""
     return np.int64(((draw(random) >> np.uint64(32)) * np.uint64(most)) >> np.uint64(32))
 
 
-@compiled
-def energy(g: Ground, s: State, at: int, comes: int, leaves: int) -> float:
+@inlined
+def energy(
+    price: Any, dear: Any, rows: Any, weights: Any, room: Any, at: int, comes: int, leaves: int
+) -> Any:
     """Of the site's own rows, after one unit comes and another leaves (or nobody)."""
     total = 0.0
-    for k in range(g.own_rows.shape[1]):
-        r = g.own_rows[at, k]
+    for k in range(rows.shape[1]):
+        r = rows[at, k]
         if r < 0:
             break
-        room = s.room[r]
+        left = room[r]
         if comes >= 0:
-            room -= g.own_weights[comes, at, k]
+            left -= weights[comes, at, k]
         if leaves >= 0:
-            room += g.own_weights[leaves, at, k]
-        total += g.price[r] * room if room >= 0.0 else -g.dear[r] * room
+            left += weights[leaves, at, k]
+        total += price[r] * left if left >= 0.0 else -dear[r] * left
+    return total
+
+
+@compiled
+def rest(g: Ground, s: State, at: int) -> float:
+    """Energy of a site as it is."""
+    total: float = energy(g.price, g.dear, g.own_rows, g.own_weights, s.room, at, NOBODY, NOBODY)
     return total
 
 
@@ -154,108 +165,70 @@ def settles(
 
 
 @compiled
-def _open(s: State, c: Chain, depth: int, unit: int, end: int, paid: float) -> None:
-    """A link whose end is full, so that somebody has to leave."""
-    c.unit[depth], c.end[depth], c.paid[depth] = unit, end, paid
-    c.turn[depth], c.option[depth] = 0, 0
-    c.first[depth] = below(s.random, s.count[end])
-    c.seen[end] = True
-
-
-@compiled
-def _deeper(s: State, c: Chain, depth: int) -> int:
-    """The link just tried becomes the last of the chain, where somebody could leave."""
-    end = c.end[depth + 1]
-    if s.count[end] == 0:
-        return depth
-    _open(s, c, depth + 1, c.unit[depth + 1], end, c.paid[depth + 1])
-    return depth + 1
-
-
-@compiled
-def _member(s: State, c: Chain, depth: int) -> Any:
-    at = c.end[depth]
-    j = c.turn[depth] + c.first[depth]
-    return s.members[at, j - s.count[at] if j >= s.count[at] else j]
-
-
-@compiled
-def _pass(c: Chain, depth: int) -> None:
-    c.turn[depth] += 1
-    c.option[depth] = 0
-
-
-@compiled
-def next_link(
-    g: Ground, s: State, c: Chain, depth: int, home: int, kappa: float, threshold: float
-) -> int:
-    """One attempt to continue: 0 nothing yet, 1 finished, 2 a link to go deeper from."""
-    at, first = c.end[depth], c.unit[0]
-    unit = _member(s, c, depth)
-    k = c.option[depth]
-    if k == 0:
-        moved = energy(g, s, at, c.unit[depth], unit) - s.penalty[at]
-        c.left[depth] = c.paid[depth] + moved - kappa * g.reduced[unit, at]
-        if c.left[depth] - s.penalty[home] - s.worst[0] > threshold:
-            _pass(c, depth)
-            return 0
-    if k == g.nears[unit]:
-        _pass(c, depth)
-        return 0
-    c.option[depth] = k + 1
-    to = g.near[unit, k]
-    if to == at:
-        return 0
-    paid = c.left[depth] + kappa * g.reduced[unit, to]
-    c.unit[depth + 1], c.end[depth + 1] = unit, to
-    if to == home:
-        total = paid + energy(g, s, home, unit, first) - s.penalty[home]
-        return int(settles(g, s, c, depth + 2, home, total, threshold))
-    if c.seen[to] or paid - s.penalty[home] - s.penalty[to] > threshold:
-        return 0
-    total = paid + energy(g, s, home, NOBODY, first) - s.penalty[home]
-    total += energy(g, s, to, unit, NOBODY) - s.penalty[to]
-    if settles(g, s, c, depth + 2, home, total, threshold):
-        return 1
-    c.paid[depth + 1] = paid
-    return 2
-
-
-@compiled
-def find_chain(
-    g: Ground, s: State, c: Chain, unit: int, to: int, heat: tuple[float, float, int]
+def find_chain(  # noqa: C901 (one loop: calls would count references to all arrays)
+    g: Ground, s: State, c: Chain, start: int, site: int, heat: tuple[float, float, int]
 ) -> Any:
     """Links of a chain that starts with this shift, 0 for none, and how many were looked at.
 
     `heat`: kappa, the threshold, and how many links may be looked at.
     """
     kappa, threshold, most = heat
-    home = s.site[unit]
-    c.unit[0], c.end[0] = unit, to
-    paid = kappa * (g.reduced[unit, to] - g.reduced[unit, home])
-    total = paid + energy(g, s, home, NOBODY, unit) - s.penalty[home]
-    total += energy(g, s, to, unit, NOBODY) - s.penalty[to]
-    if settles(g, s, c, 1, home, total, threshold):
+    price, dear, rows, weights, room = g.price, g.dear, g.own_rows, g.own_weights, s.room
+    reduced, near, nears, members, count = g.reduced, g.near, g.nears, s.members, s.count
+    penalty, seen, end, turn, option = s.penalty, c.seen, c.end, c.turn, c.option
+    units, first, paid, left = c.unit, c.first, c.paid, c.left
+    home, length, worst = s.site[start], len(c.unit), s.worst[0]
+    units[0], end[0], turn[0], option[0] = start, site, 0, 0
+    paid[0] = kappa * (reduced[start, site] - reduced[start, home])
+    relief = penalty[home]
+    gone = energy(price, dear, rows, weights, room, home, NOBODY, start) - relief
+    total = paid[0] + gone - penalty[site]
+    total += energy(price, dear, rows, weights, room, site, start, NOBODY)
+    if total <= threshold and settles(g, s, c, 1, home, total, threshold):
         return 1, 1
     looked, depth, links = 1, 0, 0
-    if len(c.unit) == 1 or s.count[to] == 0:
+    if length == 1 or count[site] == 0:
         return 0, looked
-    _open(s, c, 0, unit, to, paid)
-    c.seen[home] = True
-    while depth >= 0 and links == 0:
-        if c.turn[depth] == s.count[c.end[depth]]:
-            c.seen[c.end[depth]] = False
+    first[0] = below(s.random, count[site])
+    seen[home], seen[site] = True, True
+    while depth >= 0:
+        at, k = end[depth], option[depth]
+        if turn[depth] == count[at]:
+            seen[at] = False
             depth -= 1
             continue
+        j = turn[depth] + first[depth]
+        unit = members[at, j - count[at] if j >= count[at] else j]
+        if k == 0:
+            looked += 1
+            left[depth] = paid[depth] - penalty[at] - kappa * reduced[unit, at]
+            left[depth] += energy(price, dear, rows, weights, room, at, units[depth], unit)
+        if k == nears[unit] or left[depth] - relief - worst > threshold:
+            turn[depth] += 1
+            option[depth] = 0
+            continue
+        option[depth] = k + 1
+        to = near[unit, k]
+        cost = left[depth] + kappa * reduced[unit, to]
         looked += 1
-        found = next_link(g, s, c, depth, home, kappa, threshold)
-        if found == 1:
+        if to != home and (seen[to] or cost - relief - penalty[to] > threshold):
+            continue
+        units[depth + 1], end[depth + 1] = unit, to
+        if to == home:
+            total = cost + energy(price, dear, rows, weights, room, home, unit, start) - relief
+        else:
+            total = cost + gone - penalty[to]
+            total += energy(price, dear, rows, weights, room, to, unit, NOBODY)
+        if total <= threshold and settles(g, s, c, depth + 2, home, total, threshold):
             links = depth + 2
-        elif found == 2 and depth + 2 < len(c.unit) and looked < most:
-            depth = _deeper(s, c, depth)
-    c.seen[home] = False
+            break
+        if to != home and depth + 2 < length and looked < most and count[to] > 0:
+            depth += 1
+            paid[depth], turn[depth], option[depth], seen[to] = cost, 0, 0, True
+            first[depth] = below(s.random, count[to])
+    seen[home] = False
     for i in range(depth + 1):
-        c.seen[c.end[i]] = False
+        seen[end[i]] = False
     return links, looked
 
 
@@ -280,9 +253,9 @@ def carry_out(g: Ground, s: State, c: Chain, links: int) -> None:
         s.count[to] += 1
         s.site[unit] = to
         at = to
-    s.penalty[home] = energy(g, s, home, NOBODY, NOBODY)
+    s.penalty[home] = rest(g, s, home)
     for i in range(links):
-        s.penalty[c.end[i]] = energy(g, s, c.end[i], NOBODY, NOBODY)
+        s.penalty[c.end[i]] = rest(g, s, c.end[i])
 
 
 @compiled
@@ -296,7 +269,7 @@ def settle(g: Ground, s: State, rhs: Any) -> None:
         _book(s.room, g.own_rows, g.own_weights, unit, at, -1.0)
         _book(s.room, g.shared_rows, g.shared_weights, unit, at, -1.0)
     for at in range(len(s.count)):
-        s.penalty[at] = energy(g, s, at, NOBODY, NOBODY)
+        s.penalty[at] = rest(g, s, at)
 
 
 @compiled

@@ -23,7 +23,9 @@ from placement.optimizer.progress import OutOfTime, Watch
 MOST_PAIRS = 400_000
 """Pairs up to which dense arrays and chains over all of them are worth it."""
 UNITS_A_SITE = 2
-CORE_PAIRS = 12_000
+FIRST_PAIRS = 5_000
+"""Pairs up to which HiGHS is asked before any search."""
+CORE_PAIRS = 6_000
 """Pairs of a core programme that HiGHS may be asked to prove."""
 CORE_SHARE = 0.3
 """Share of the time left that one core programme may take."""
@@ -111,6 +113,8 @@ class _Solve:
             return
         searches = Annealer(self.pairs, self.prices, self.seed)
         number = 0
+        if np.isfinite(self.pairs.cost).sum() <= FIRST_PAIRS:
+            self._prove(searches.reduced)
         while not self.done:
             self.watch.check()
             self._search(searches, number)

@@ -1,0 +1,172 @@
+"""Generalised assignment: local search and core programmes against brute force."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models import Termination
+from placement.optimizer.arrays.problem import Row
+from placement.optimizer.arrays.solution import plan_cost, violations
+from placement.optimizer.neighbourhood import improve, is_hard_small, solve_assignment
+from placement.optimizer.neighbourhood.annealing import Annealer
+from placement.optimizer.neighbourhood.exact import open_pairs
+from placement.optimizer.neighbourhood.pairs import pairs_of
+from placement.optimizer.pricing.find import find_prices
+from placement.optimizer.progress import Watch
+from tests.benchmarks.gap import make_case, read_case
+from tests.benchmarks.instances import Recipe, make_instance
+
+EASY = {
+    "cattrysse1994/gap1-0": 261,
+    "cattrysse1994/gap6-2": 519,
+    "cattrysse1994/gap12-4": 945,
+    "chu1997/a05100": 1698,
+    "chu1997/b05100": 1843,
+    "chu1997/c05100": 1931,
+}
+
+
+def _brute_force(problem):
+    plans = itertools.product(range(problem.sites), repeat=problem.units)
+    held = (np.array(plan) for plan in plans)
+    return min(
+        (plan_cost(problem, plan) for plan in held if not violations(problem, plan)),
+        default=np.inf,
+    )
+
+
+def _with_shared_row(problem):
+    """At most half of everything rests at sites 0 and 1 together."""
+    weights = np.ones((1, 1, 2))
+    row = Row("share", np.array([0, 1]), np.array([0]), weights, problem.units // 2)
+    return replace(problem, rows=(*problem.rows, row))
+
+
+def _roomy(problem):
+    """Sites that hold twice as much."""
+    return replace(problem, rows=tuple(replace(r, rhs=2 * r.rhs) for r in problem.rows))
+
+
+@pytest.mark.parametrize("kind", ["c", "d", "e"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_small_ones_are_solved_to_the_optimum(kind, seed):
+    problem = make_case(kind, 3, 7, seed).problem()
+    answer = solve_assignment(problem, gap=0.0, watch=Watch(30))
+    best = _brute_force(problem)
+    if np.isinf(best):
+        assert answer.termination is Termination.INFEASIBLE
+        return
+    assert answer.termination is Termination.WITHIN_GAP
+    assert answer.objective == best == answer.bound
+    assert violations(problem, answer.sites) == []
+
+
+def test_a_row_over_several_sites_holds_and_counts():
+    free = _roomy(make_case("c", 3, 8, 5).problem())
+    problem = _with_shared_row(free)
+    assert np.isfinite(_brute_force(problem))
+    answer = solve_assignment(problem, gap=0.0, watch=Watch(30))
+    assert answer.objective == _brute_force(problem)
+    assert violations(problem, answer.sites) == []
+
+
+def test_what_cannot_hold_is_infeasible():
+    problem = make_case("c", 3, 8, 1).problem()
+    full = replace(problem, rows=tuple(replace(row, rhs=12.0) for row in problem.rows))
+    answer = solve_assignment(full, gap=0.0, watch=Watch(30))
+    assert answer.termination is Termination.INFEASIBLE
+    assert answer.sites is None
+
+
+@pytest.mark.parametrize("kind", ["c", "d", "e"])
+def test_chains_alone_come_close_to_the_bound_and_hold(kind):
+    problem = _with_shared_row(make_case(kind, 5, 100).problem())
+    problem = replace(problem, rows=(*problem.rows[:-1], replace(problem.rows[-1], rhs=60.0)))
+    priced = find_prices(problem, Watch(60))
+    nowhere = np.zeros(problem.units, dtype=np.intp)
+    watch = Watch(60)
+    plan = improve(
+        problem, nowhere, priced.prices, priced.bound, gap=0.0, watch=watch, seed=1, rounds=1
+    )
+    assert violations(problem, plan) == []
+    assert plan_cost(problem, plan) <= 1.02 * priced.bound
+
+
+def test_broken_numbers_hold_strictly():
+    case = make_case("d", 5, 60)
+    problem = case.problem()
+    rows = tuple(replace(r, weights=r.weights * np.pi, rhs=r.rhs * np.pi) for r in problem.rows)
+    broken = replace(problem, rows=rows, cost=problem.cost * np.e)
+    priced = find_prices(broken, Watch(60))
+    start = np.zeros(60, dtype=np.intp)
+    plan = improve(
+        broken, start, priced.prices, priced.bound, gap=0.0, watch=Watch(60), seed=1, rounds=1
+    )
+    assert violations(broken, plan) == []
+
+
+def test_a_plan_never_gets_worse_and_without_time_stays():
+    problem = make_case("d", 5, 50).problem()
+    priced = find_prices(problem, Watch(60))
+    start = np.zeros(50, dtype=np.intp)
+    args = (priced.prices, priced.bound)
+    plan = improve(problem, start, *args, gap=0.0, watch=Watch(60), seed=1, rounds=1)
+    again = improve(problem, plan, *args, gap=0.0, watch=Watch(60), seed=2, rounds=1)
+    assert plan_cost(problem, again) <= plan_cost(problem, plan)
+    late = improve(problem, start, *args, gap=0.0, watch=Watch(0.0), seed=1)
+    assert (late == start).all()
+
+
+def test_a_seed_decides_the_plan():
+    problem = make_case("d", 10, 100).problem()
+    priced = find_prices(problem, Watch(60))
+    pairs = pairs_of(problem)
+    one, same = (Annealer(pairs, priced.prices, 7).round(0, 300_000, Watch(60)) for _ in "ab")
+    assert one.cost == same.cost
+    assert (one.sites == same.sites).all()
+
+
+def test_only_pairs_that_cannot_be_in_a_better_plan_go():
+    problem = _roomy(make_case("c", 3, 8, 4).problem())
+    pairs = pairs_of(problem)
+    priced = find_prices(problem, Watch(60))
+    reduced = Annealer(pairs, priced.prices, 0).reduced
+    plans = np.array(list(itertools.product(range(3), repeat=8)))
+    held = [plan for plan in plans if pairs.holds(plan)]
+    objective = sorted({pairs.cost_of(plan) for plan in held})[3]
+    kept = open_pairs(pairs, reduced, pairs.bound(priced.prices), objective)
+    assert not kept.all()
+    cheaper = [plan for plan in held if pairs.cost_of(plan) < objective]
+    assert all(kept[np.arange(8), plan].all() for plan in cheaper)
+
+
+def test_cancelling_stops_it():
+    problem = make_case("d", 20, 200).problem()
+    cancel = threading.Event()
+
+    def stop(progress):
+        if progress.phase == "search":
+            cancel.set()
+
+    answer = solve_assignment(problem, gap=0.0, watch=Watch(300, stop, cancel))
+    assert answer.termination is Termination.TIME_LIMIT
+    assert answer.sites is None or violations(problem, answer.sites) == []
+
+
+def test_which_problems_are_hard_and_small():
+    assert is_hard_small(make_case("d", 20, 400).problem())
+    assert is_hard_small(make_case("e", 80, 1600).problem())
+    assert not is_hard_small(make_instance(Recipe(units=2_000, sites=10)))
+
+
+@pytest.mark.parametrize("name", EASY)
+def test_known_optima_are_reached(real_data, name):
+    problem = read_case(real_data / "gap" / name).problem()
+    answer = solve_assignment(problem, gap=0.0, watch=Watch(60))
+    assert answer.objective == EASY[name]
+    assert violations(problem, answer.sites) == []
