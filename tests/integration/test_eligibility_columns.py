@@ -24,10 +24,14 @@ from models import (
     Role,
     SiteKind,
     SiteRegister,
+    Verdict,
+    Violation,
     policy_dataset,
     policy_site,
 )
+from models.columns import EligibilityColumns, ProfileTable
 from placement.catalog import load_catalog, load_parameters, load_register
+from placement.catalog.columns import columns_of
 from placement.eligibility import PolicyEngine, open_engine
 from placement.eligibility.columns import (
     KnownVerdicts,
@@ -161,10 +165,12 @@ def assert_same(columns, eligibility, table) -> None:
 
 @pytest.mark.parametrize("city", [example, lambda: random_city(1), lambda: random_city(2)])
 def test_columns_get_the_verdicts_of_objects(engine, asked, city):
-    given = city()
+    catalog, register, parameters = given = city()
     table = by_objects(engine, *given)
     pairs = asked.since()
-    columns, eligibility = by_columns(engine, *given)
+    columns = columns_of(catalog)
+    facts = derive_fact_columns(columns, parameters)
+    eligibility = evaluate_columns(engine, columns, facts, register, parameters)
     assert asked.since() == pairs == len(table.verdicts) * len(table.sites)
     assert_same(columns, eligibility, table)
 
@@ -313,6 +319,34 @@ def test_unplaceable_rows_lack_operators_for_their_replicas(engine, seed):
     ]
     assert 0 < len(expected) < len(catalog.datasets)
     assert unplaceable_columns(columns, eligibility, register).tolist() == expected
+
+
+def test_two_replicas_need_two_operators_and_one_needs_one_site():
+    datasets = (builders.dataset("one"), builders.dataset("two", replicas=2))
+    columns = as_columns(builders.catalog(*datasets))
+    clean = Verdict(violations=(), host_obligations=(), preferences=(), closed_stack=False)
+    failed = clean.model_copy(update={"violations": (Violation(obligation="a.b", message="c"),)})
+    register = builders.register(
+        builders.site("own"),
+        builders.site("near", operator="hoster"),
+        builders.site("far", operator="hoster"),
+    )
+
+    def unplaceable(*row: Verdict) -> list[int]:
+        table = ProfileTable(
+            sites=("own", "near", "far"),
+            verdicts=(row,),
+            obligations=(),
+            policy_revision="r",
+            opa_version="v",
+            as_of="2026-10-01",
+        )
+        eligibility = EligibilityColumns(np.zeros(2, dtype=np.int32), table)
+        return unplaceable_columns(columns, eligibility, register).tolist()
+
+    assert unplaceable(failed, failed, failed) == [0, 1]
+    assert unplaceable(failed, clean, clean) == [1]
+    assert unplaceable(clean, failed, clean) == []
 
 
 def test_profiles_do_not_depend_on_the_order_of_kinds():

@@ -22,6 +22,7 @@ from models import (
     Transformation,
     TransformationKind,
 )
+from placement.catalog.columns import columns_of
 from placement.errors import BadInput
 from placement.graph import derive_facts
 from placement.graph.columns import derive_fact_columns, explain_effective
@@ -123,6 +124,21 @@ def test_single_steps_find_what_waves_find(catalog, least):
         patch.setattr(lineage_module, "WAVES_MAX", 1)
         given_to = (catalog, asking(least))
         assert outcome(derived_from_columns, *given_to) == outcome(facts_of, *given_to)
+
+
+@settings(max_examples=60, deadline=None)
+@given(catalogs(), st.integers(0, 4))
+def test_a_catalogue_read_as_columns_has_the_facts_of_objects(catalog, least):
+    """But for what the reader refuses: repeated relations, co-location of unequal replicas."""
+    once = {(r.source, r.derived): r for r in catalog.relations if isinstance(r, DerivedFrom)}
+    grouped = [r for r in catalog.relations if not isinstance(r, DerivedFrom)]
+    equal = tuple(d.model_copy(update={"replicas": 1}) for d in catalog.datasets)
+    catalog = catalog.model_copy(
+        update={"datasets": equal, "relations": (*once.values(), *grouped)}
+    )
+    columns = columns_of(catalog)
+    ours = outcome(lambda: as_facts(columns, derive_fact_columns(columns, asking(least))))
+    assert ours == outcome(facts_of, catalog, asking(least))
 
 
 @settings(max_examples=100, deadline=None)

@@ -214,6 +214,19 @@ def test_long_ways_within_a_component_are_one_group(seed):
     assert [found.members[a:b].tolist() for a, b in pairwise(found.offsets)] == parts
 
 
+def test_a_pair_apart_by_site_and_by_operator_is_apart_by_operator():
+    relations = (
+        Separated(members=("a", "b", "c"), level="site"),
+        Separated(members=("b", "a"), level="operator"),
+        Separated(members=("a", "b"), level="site"),
+    )
+    catalog = builders.catalog(*map(builders.dataset, "abc"), relations=relations)
+    facts = derive_fact_columns(as_columns(catalog), PARAMETERS)
+    assert facts.pair_first.tolist() == [0, 0, 1]
+    assert facts.pair_second.tolist() == [1, 2, 2]
+    assert facts.pair_whole_operator.tolist() == [True, False, False]
+
+
 def test_contradictions_beyond_the_limit_are_counted(monkeypatch):
     names = ("a", "b", "c", "d")
     relations = (CoLocated(members=names), Separated(members=names))
