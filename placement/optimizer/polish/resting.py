@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -56,9 +56,8 @@ class RestingShards(Shards):
 
     def __init__(self, shards: Sequence[Resting]) -> None:
         super().__init__(shards)
-        self._resting = tuple(shards)
 
     def settle(self, prices: Floats, bins: int, watch: Watch | None = None) -> Rest:
         """Put units beyond the first bins to rest."""
-        rests = [shard.settle(prices, bins, watch) for shard in self._resting]
+        rests = self.each(lambda shard: cast(Resting, shard).settle(prices, bins, watch))
         return Rest(sum(rest.cost for rest in rests), np.sum([r.totals for r in rests], axis=0))

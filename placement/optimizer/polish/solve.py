@@ -104,6 +104,11 @@ def solve_arrays(
         return solve_related(problem, gap=gap, watch=watch, start=start, seed=seed)
     if (problem.counts != 1.0).any():
         raise SolverError("equal units are merged inside the solver, not before")
+    if way is Way.BEST and problem.units * problem.sites > TINY:
+        from placement.optimizer.neighbourhood import is_hard_small, solve_assignment
+
+        if is_hard_small(problem):
+            return solve_assignment(problem, gap=gap, watch=watch, seed=seed)
     search = Separable(problem, gap, watch, start, seed, way)
     with suppress(OutOfTime):
         search.run()
