@@ -55,6 +55,8 @@ LARGE = 0.95
 """Share of all yearly GB that large flows carry: about a third of the flows."""
 EVERY = 4
 """Of so many rounds one sweeps small flows, too."""
+RESERVE = 0.45
+"""Share of the time that is left for plans."""
 LITTLE = 0.03
 """Share of the gap asked for that a round must gain for another at the same temperature."""
 
@@ -199,7 +201,7 @@ class Dual:
         if not self.prices.any():
             self._first_prices(extra)
         soft = Soft(self.problem, extra, self.watch)
-        best = self.value()
+        best, reserve = self.value(), RESERVE * self.watch.left_s
         for tau, rounds in zip(TEMPERATURES, STEPS, strict=True):
             if tau not in temperatures:
                 continue
@@ -210,6 +212,8 @@ class Dual:
                 now = self.value()
                 self.watch.report(None, now)
                 gained, best = now - best, max(best, now)
+                if self.watch.left_s < reserve < np.inf:
+                    return
                 if gained < LITTLE * gap * abs(best):
                     break
 

@@ -41,7 +41,11 @@ SMALL = 12_000
 """Open pairs up to which the whole problem is one integer programme."""
 EXACT = 1e-9
 """Relative difference below which objective and bound are one number: sums of floats."""
-DECODINGS = 12
+DECODINGS = 10
+REPAIRED = 3
+"""Of so many decodings one is made feasible on the way."""
+ENOUGH = 0.2
+"""Share of the gap asked for that plans may leave at the prices."""
 CORE_S = 10.0
 """Seconds an integer programme may take."""
 LAST_STEPS = (0.003, 0.001)
@@ -237,16 +241,18 @@ class Related:
         for turn, order in turns:
             plan = decoded(dual, tables, order, self.watch)
             best = plan if best is None else fuse(dual, tables, best, plan)
+            if turn % REPAIRED == 0:
+                self._repaired(best)
             regret = lagrangian(dual, tables, best) - dual.value()
-            self._repaired(best)
-            if self.done or (turn >= 3 and regret < 0.1 * self.gap * abs(self.bound)):
+            if self.done or (turn >= REPAIRED and regret < ENOUGH * self.gap * abs(self.bound)):
                 break
             if turn >= 2:
                 self.stale = True
-                dual.sweep()
-                dual.sweep()
+                dual.sweep(large=turn % 2 == 0)
         if self.stale:
             self._prove()
+        if not self.done and best is not None:
+            self._repaired(best)
 
     def _repaired(self, best: Plan) -> None:
         """A copy made to hold, kept where it is a plan."""

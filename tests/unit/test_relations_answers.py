@@ -1,0 +1,186 @@
+"""solve_related(): endings, cancellation, order of input, a warm start, progress."""
+
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+import pytest
+
+from models import Termination
+from placement.optimizer.arrays.problem import Apart, ArrayProblem, Lineage, Row, Segregation
+from placement.optimizer.arrays.solution import plan_cost, violations
+from placement.optimizer.polish.solve import Warm
+from placement.optimizer.progress import Watch
+from placement.optimizer.relations import solve_related
+from placement.optimizer.relations.dual import Dual
+from placement.optimizer.relations.graph import ordered
+from tests.benchmarks.instances import Recipe, make_instance
+
+AMPLE = 600.0
+"""Time enough for the compiler, too."""
+GAP = 2e-2
+RECIPE = Recipe(900, 8, seed=3, edges=1.5, apart=0.05, migration=True)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return make_instance(RECIPE)
+
+
+@pytest.fixture(scope="module")
+def solution(problem):
+    return solve_related(problem, gap=GAP, watch=Watch(AMPLE))
+
+
+def test_a_made_problem_is_solved_within_the_gap(problem, solution):
+    assert solution.termination is Termination.WITHIN_GAP
+    assert solution.gap <= GAP
+    assert violations(problem, solution.sites) == []
+    assert solution.objective == pytest.approx(plan_cost(problem, solution.sites), rel=1e-12)
+    assert set(solution.phases) >= {"prices", "relations"}
+
+
+def test_the_published_numbers_prove_the_bound(problem, solution):
+    """Prices, messages and meetings of the answer, and nothing else, give the bound."""
+    flows, apart, of = problem.lineage, problem.apart, problem.operator_of
+    h = flows.yearly_gb[:, None] * flows.egress
+    assert (solution.messages >= 0).all()
+    assert (solution.messages <= h * (1 + 1e-15)).all()
+    theta = np.einsum("ufs,fu->us", problem.cost[problem.class_of], problem.features)
+    constant = solution.apart_prices.sum()
+    for row, price in zip(problem.rows, solution.prices, strict=True):
+        w = np.broadcast_to(row.weights, (problem.classes, *row.weights.shape[1:]))
+        phi = problem.features[row.features]
+        theta[:, row.sites] += price * np.einsum("ufs,fu->us", w[problem.class_of], phi)
+        constant += price * row.rhs
+    for o in np.unique(of):
+        granted = solution.messages[:, of == o].max(axis=1)
+        for s in np.flatnonzero(of == o):
+            np.add.at(theta[:, s], flows.source, solution.messages[:, s])
+            np.add.at(theta[:, s], flows.derived, -granted)
+    for s in range(problem.sites):
+        here = np.where(apart.whole_operator, of[s], s) == solution.apart_places
+        for ends in (apart.first, apart.second):
+            np.add.at(theta[:, s], ends[here], solution.apart_prices[here])
+    theta[~problem.open[problem.class_of]] = np.inf
+    assert theta.min(axis=1).sum() - constant == pytest.approx(solution.bound, rel=1e-9)
+
+
+def test_the_order_of_flows_and_pairs_is_of_no_matter(problem, solution):
+    rng = np.random.default_rng(0)
+    f, q = rng.permutation(len(problem.lineage)), rng.permutation(len(problem.apart))
+    flows, apart = problem.lineage, problem.apart
+    shuffled = replace(
+        problem,
+        lineage=Lineage(flows.source[f], flows.derived[f], flows.yearly_gb[f], flows.egress),
+        apart=Apart(apart.second[q], apart.first[q], apart.whole_operator[q]),
+    )
+    other = solve_related(shuffled, gap=GAP, watch=Watch(AMPLE))
+    assert (other.sites == solution.sites).all()
+    assert (other.prices == solution.prices).all()
+    assert (other.messages == solution.messages[f]).all()
+    assert (other.apart_prices == solution.apart_prices[q]).all()
+
+
+def test_a_cancelled_solve_ends_at_once_with_what_it_has(problem):
+    cancel = Event()
+    cancel.set()
+    solution = solve_related(problem, gap=1e-6, watch=Watch(AMPLE, cancel=cancel))
+    assert solution.termination is Termination.TIME_LIMIT
+    assert solution.sites is None
+    assert np.isinf(solution.objective)
+
+
+def test_cancelling_on_the_way_keeps_plan_and_bound(problem, solution):
+    cancel = Event()
+
+    def hear(progress):
+        if progress.phase == "relations" and progress.incumbent is not None:
+            cancel.set()
+
+    part = solve_related(problem, gap=0.0, watch=Watch(AMPLE, hear, cancel))
+    assert part.termination is Termination.TIME_LIMIT
+    assert violations(problem, part.sites) == []
+    assert part.bound <= solution.objective
+    assert part.objective >= solution.bound
+
+
+def test_progress_never_contradicts_itself(problem):
+    seen = []
+    solve_related(problem, gap=GAP, watch=Watch(AMPLE, seen.append))
+    assert {p.phase for p in seen} >= {"prices", "relations"}
+    known = [p for p in seen if p.incumbent is not None and p.bound is not None]
+    assert all(p.bound <= p.incumbent for p in known)
+    plans = [p.incumbent for p in known]
+    assert plans == sorted(plans, reverse=True)
+
+
+def test_a_warm_start_is_never_made_worse(problem, solution):
+    warm = solve_related(problem, gap=GAP, watch=Watch(AMPLE), start=Warm.of(solution))
+    assert warm.objective <= solution.objective
+    assert warm.termination is Termination.WITHIN_GAP
+
+
+def test_replicas_of_some_classes():
+    made = make_instance(replace(RECIPE, units=800, replicated=0.1))
+    solution = solve_related(made, gap=5e-3, watch=Watch(AMPLE))
+    assert solution.sites is not None
+    assert violations(made, solution.sites) == []
+    assert (made.replicas[made.class_of] == (solution.sites >= 0).sum(axis=1)).all()
+    assert solution.bound <= solution.objective
+
+
+def two(rows=(), **relations):
+    """Two units, two sites of one operator each."""
+    none = np.empty(0, dtype=np.intp)
+    relations.setdefault("apart", Apart(none, none, np.empty(0, dtype=bool)))
+    return ArrayProblem(
+        class_of=np.arange(2),
+        features=np.ones((1, 2)),
+        counts=np.ones(2),
+        cost=np.array([[[1.0, 5.0]], [[1.0, 7.0]]]),
+        open=np.ones((2, 2), dtype=bool),
+        replicas=np.ones(2, dtype=np.intp),
+        operator_of=np.arange(2),
+        rows=tuple(rows),
+        **relations,
+    )
+
+
+APART = Apart(np.array([0]), np.array([1]), np.array([False]))
+
+
+def test_the_price_of_a_meeting_closes_the_gap():
+    problem = two(apart=APART)
+    dual = Dual(ordered(problem)[0], Watch(AMPLE))
+    dual.climb(1e-9)
+    assert dual.bound() == pytest.approx(6.0)
+    solution = solve_related(problem, gap=1e-9, watch=Watch(AMPLE))
+    assert solution.objective == 6.0
+    assert solution.sites.ravel().tolist() == [1, 0]
+
+
+def test_no_room_apart_is_infeasible():
+    full = [Row("capacity[1]", np.array([1]), np.array([0]), np.ones((1, 1, 1)), 0.0)]
+    solution = solve_related(two(full, apart=APART), gap=1e-6, watch=Watch(AMPLE))
+    assert solution.termination is Termination.INFEASIBLE
+    assert solution.bound == np.inf
+    assert solution.sites is None
+
+
+def test_segregated_duties_do_not_meet():
+    rule = Segregation(0, np.array([True, False]), np.array([False, True]))
+    problem = two(segregations=(rule,))
+    solution = solve_related(problem, gap=1e-9, watch=Watch(AMPLE))
+    assert violations(problem, solution.sites) == []
+    assert solution.objective == 6.0
+
+
+def test_a_flow_keeps_source_and_derived_unit_together():
+    flows = Lineage(np.array([0]), np.array([1]), np.array([100.0]), np.array([1.0, 1.0]))
+    problem = two(lineage=flows)
+    dear = replace(problem, cost=np.array([[[1.0, 5.0]], [[9.0, 7.0]]]))
+    solution = solve_related(dear, gap=1e-9, watch=Watch(AMPLE))
+    assert solution.objective == 10.0
+    assert solution.sites.ravel().tolist() == [0, 0]
+    assert solution.bound == pytest.approx(10.0)
