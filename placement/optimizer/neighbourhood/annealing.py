@@ -83,6 +83,8 @@ class Annealer:
         with ThreadPoolExecutor(SEARCHES) as threads:
             self._cool(ground, states, chains, work, watch, threads)
         plans = [(float(state.value[1]), state.best) for state in states]
+        if not np.isfinite([cost for cost, _ in plans]).any():
+            self.grain *= 2.0
         return self._better([*plans, (self._cost(first), first.copy())])
 
     def _cool(
