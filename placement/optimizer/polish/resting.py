@@ -59,5 +59,5 @@ class RestingShards(Shards):
 
     def settle(self, prices: Floats, bins: int, watch: Watch | None = None) -> Rest:
         """Put units beyond the first bins to rest."""
-        rests = self.each(lambda shard: cast(Resting, shard).settle(prices, bins, watch))
+        rests = self.each(lambda shard: cast("Resting", shard).settle(prices, bins, watch))
         return Rest(sum(rest.cost for rest in rests), np.sum([r.totals for r in rests], axis=0))

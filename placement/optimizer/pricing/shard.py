@@ -6,9 +6,9 @@ totals, histograms and small parts cross the border.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from placement.optimizer.pricing.dual import Part, evaluate_part, in_pieces
 from placement.optimizer.pricing.margins import BINS, survey_part
 from placement.optimizer.pricing.spread import Size, size_of, spreads, spreads_by_feature
 from placement.optimizer.progress import Watch
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,13 @@ class Shards:
         """(R,) right-hand sides."""
         return self.shards[0].rhs
 
+    def each(self, ask: Callable[[Shard], _T]) -> list[_T]:
+        """What every shard answers, in their order; one after another where not overridden."""
+        return [ask(shard) for shard in self.shards]
+
     def size(self, watch: Watch | None = None) -> Size:
         """How much they hold together."""
-        sizes = [shard.size(watch) for shard in self.shards]
+        sizes = self.each(lambda shard: shard.size(watch))
         return Size(
             sum(size.units for size in sizes),
             sum(size.stake for size in sizes),
@@ -156,21 +162,21 @@ class Shards:
 
     def evaluate(self, prices: Floats, watch: Watch | None = None) -> Part:
         """Their shares of the bound, and of the row totals."""
-        return _sum([shard.evaluate(prices, watch) for shard in self.shards])
+        return _sum(self.each(lambda shard: shard.evaluate(prices, watch)))
 
     def survey(self, prices: Floats, watch: Watch | None = None) -> tuple[Part, Indices]:
         """Their shares, and (BINS,) how many units have which margin."""
-        answers = [shard.survey(prices, watch) for shard in self.shards]
+        answers = self.each(lambda shard: shard.survey(prices, watch))
         counts: Indices = np.sum([counts for _, counts in answers], axis=0)
         return _sum([part for part, _ in answers]), counts
 
     def near(self, bins: int) -> Pick:
         """The units in the first bins of the last survey."""
-        return together([shard.near(bins) for shard in self.shards])
+        return together(self.each(lambda shard: shard.near(bins)))
 
     def sample(self, rate: float, watch: Watch | None = None) -> Pick:
         """Units drawn in proportion to their size."""
-        return together([shard.sample(rate, watch) for shard in self.shards])
+        return together(self.each(lambda shard: shard.sample(rate, watch)))
 
     def free(self) -> Shards:
         """The same shards in which nothing costs anything."""
