@@ -21,7 +21,7 @@ from placement.optimizer.polish.solve import Warm
 from placement.optimizer.polish.spreading import counts_of, sites_of
 from placement.optimizer.pricing.find import find_prices
 from placement.optimizer.progress import OutOfTime, Watch
-from placement.optimizer.relations.cores import cores
+from placement.optimizer.relations.cores import Core, cores
 from placement.optimizer.relations.dual import Dual
 from placement.optimizer.relations.graph import ordered
 from placement.optimizer.relations.messages import BIG, SHUT
@@ -48,6 +48,8 @@ ENOUGH = 0.2
 """Share of the gap asked for that plans may leave at the prices."""
 CORE_S = 10.0
 """Seconds an integer programme may take."""
+OFTEN = 200_000
+"""Units up to which a plan is checked after every integer programme."""
 LAST_STEPS = (0.003, 0.001)
 
 
@@ -287,24 +289,27 @@ class Related:
         before = self.objective
         plan = new_plan(self.problem, self.tables, self.sites)
         many = max(1, min(24, self.problem.units // 5_000))
-        for core in cores(self.dual, self.tables, plan, self.free, rng, many):
-            self.watch.check()
-            task = Task(gap=1e-7, brief=True)
-            watch = self.watch.quiet().within(CORE_S)
-            with suppress(OutOfTime):
-                found = solve_part(
-                    self.problem, self.tables, plan, core.units, core.near, task, watch
-                )
-                if found is not None:
-                    move(self.tables, plan, core.units, found)
-            if self.problem.units <= 20_000 or many == 1:
-                improve(self.dual, self.tables, plan, self.watch)
-                self._keep(plan.at)
-            if self.done:
-                break
-        improve(self.dual, self.tables, plan, self.watch)
-        self._keep(plan.at)
+        try:
+            for core in cores(self.dual, self.tables, plan, self.free, rng, many):
+                self._solve_core(plan, core)
+                if self.problem.units <= OFTEN:
+                    self._keep(plan.at)
+                if self.done:
+                    break
+            improve(self.dual, self.tables, plan, self.watch)
+        finally:
+            self._keep(plan.at)
         return before - self.objective
+
+    def _solve_core(self, plan: Plan, core: Core) -> None:
+        """One integer programme; the plan moves where it brings something."""
+        self.watch.check()
+        watch = self.watch.quiet().within(CORE_S)
+        task = Task(gap=1e-7, brief=True)
+        with suppress(OutOfTime):
+            found = solve_part(self.problem, self.tables, plan, core.units, core.near, task, watch)
+            if found is not None:
+                move(self.tables, plan, core.units, found)
 
     def _whole(self) -> None:
         """Everything at once."""
