@@ -57,6 +57,7 @@ class Annealer:
         self.reduced: Floats = priced - priced.min(axis=1, keepdims=True)
         self.order = np.argsort(self.reduced, axis=1, kind="stable")
         self.grain = self._grain()
+        self.dear = DEAR
 
     def round(self, number: int, work: int, watch: Watch, start: Indices | None = None) -> Found:
         """Anneal from a plan, feasible or not, looking at about `work` links in each search.
@@ -85,6 +86,7 @@ class Annealer:
         plans = [(float(state.value[1]), state.best) for state in states]
         if not np.isfinite([cost for cost, _ in plans]).any():
             self.grain *= 2.0
+            self.dear *= 4.0
         return self._better([*plans, (self._cost(first), first.copy())])
 
     def _cool(
@@ -155,7 +157,7 @@ class Annealer:
             shared_rows=pairs.shared.rows,
             shared_weights=pairs.shared.weights,
             price=self.prices,
-            dear=DEAR * np.maximum(self.prices, typical),
+            dear=self.dear * np.maximum(self.prices, typical),
             near=near,
             nears=nears,
             movable=np.flatnonzero(nears > 1),
