@@ -12,7 +12,7 @@ from placement.optimizer.arrays.instance import (
     flow_messages,
     representable,
 )
-from placement.optimizer.attributes import Floats
+from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.exact import ExactCheck
 from placement.optimizer.instance import Instance
 from placement.optimizer.prices import Prices, as_published, price_bound, published
@@ -51,38 +51,42 @@ def solve_by_arrays(
     prices = Prices(_priced(answer.prices), flow_messages(instance, answer))
     bound = max(0.0, price_bound(instance, prices), answer.bound)
     rows, flows = published(instance, prices)
-    report = SolverReport(
-        solver=f"HiGHS {version('highspy')} through PuLP {version('pulp')}, by prices",
-        build_s=round(tally.build_s, 3),
-        solve_s=round(tally.solve_s, 3),
-        variables=tally.variables,
-        constraints=tally.constraints,
+    told = Solution(
+        termination=Termination.TIME_LIMIT,
+        dual_bound_eur=bound,
+        prices=tuple(rows),
+        flow_prices=tuple(flows),
+        report=SolverReport(
+            solver=f"HiGHS {version('highspy')} through PuLP {version('pulp')}, by prices",
+            build_s=round(tally.build_s, 3),
+            solve_s=round(tally.solve_s, 3),
+            variables=tally.variables,
+            constraints=tally.constraints,
+        ),
     )
-    if answer.sites is None:
-        return Solution(
-            termination=Termination.TIME_LIMIT,
-            dual_bound_eur=bound,
-            prices=tuple(rows),
-            flow_prices=tuple(flows),
-            report=report,
-        )
-    chosen = chosen_pairs(instance, answer.sites)
+    return told if answer.sites is None else _with_plan(problem, instance, told, answer.sites)
+
+
+def _with_plan(
+    problem: Problem, instance: Instance, told: Solution, sites: Indices
+) -> Solution | None:
+    """The solution with its plan, if that holds in exact numbers."""
+    chosen = chosen_pairs(instance, sites)
     placed = instance.site_ids(chosen)
     if ExactCheck(problem).overloads(placed):
         return None
-    objective = plan_cost(instance, chosen)
+    objective, bound = plan_cost(instance, chosen), told.dual_bound_eur or 0.0
     gap = gap_between(objective, bound)
     gap = 0.0 if gap <= EXACT else gap
     proven = gap <= float(problem.parameters.gap)
-    return Solution(
-        termination=Termination.WITHIN_GAP if proven else Termination.TIME_LIMIT,
-        placements=tuple(placed[dataset.id] for dataset in problem.datasets),
-        objective_eur=objective,
-        dual_bound_eur=min(bound, objective) if gap > 0 else objective,
-        gap=gap,
-        prices=tuple(rows),
-        flow_prices=tuple(flows),
-        report=report,
+    return told.model_copy(
+        update={
+            "termination": Termination.WITHIN_GAP if proven else Termination.TIME_LIMIT,
+            "placements": tuple(placed[dataset.id] for dataset in problem.datasets),
+            "objective_eur": objective,
+            "dual_bound_eur": min(bound, objective) if gap > 0 else objective,
+            "gap": gap,
+        }
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from models import Problem, Solution, SolverReport, Termination
+from placement.optimizer.by_arrays import applies, solve_by_arrays
 from placement.optimizer.core import alone, find_core
 from placement.optimizer.exact import ExactCheck
 from placement.optimizer.highs import Ending
@@ -64,6 +65,23 @@ def solve(
         watch.enter("core")
         members = [instance.of.datasets[d].id for d in instance.members[stuck[0]]]
         return _infeasible(find_core(alone(problem, members), watch), tally)
+    return _by_arrays(problem, instance, watch, tally) or _by_one_model(
+        problem, instance, watch, tally
+    )
+
+
+def _by_arrays(problem: Problem, instance: Instance, watch: Watch, tally: Tally) -> Solution | None:
+    """The answer for a large problem; None for any other."""
+    if not applies(instance):
+        return None
+    solution = solve_by_arrays(problem, instance, watch, tally)
+    if solution is not None and solution.termination is Termination.INFEASIBLE:
+        return _explained(problem, watch, tally)
+    return solution
+
+
+def _by_one_model(problem: Problem, instance: Instance, watch: Watch, tally: Tally) -> Solution:
+    """The answer of a relaxation and a search in one model."""
     try:
         ending, relaxed = _relax(instance, watch, tally)
     except OutOfTime:
