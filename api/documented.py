@@ -39,6 +39,7 @@ TAGS = {
     "verifications": "Plans judged again, without the solver.",
     "decisions": "Plans: proposed, approved, provisioned, in force, replaced.",
     "what_ifs": "Plans that propose nothing.",
+    "drills": "Many what-ifs at once: leaving each operator, or values of a limit.",
     "placements": "Where datasets rest by the approved plan.",
     "jobs": "Work that takes longer than a request.",
     "policies": "Rego: drafts, reviews, publications.",

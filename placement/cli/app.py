@@ -11,7 +11,17 @@ from typing import Annotated
 import typer
 
 from placement import __version__
-from placement.cli import access, auditing, deciding, files, jobs, lifecycle, policing, serving
+from placement.cli import (
+    access,
+    auditing,
+    deciding,
+    drilling,
+    files,
+    jobs,
+    lifecycle,
+    policing,
+    serving,
+)
 from placement.cli.outcome import Commands
 from placement.cli.output import emit
 
@@ -57,6 +67,13 @@ _offer(None, deciding.decide, deciding.check, deciding.verify, deciding.explain)
 app.command("import")(files.import_)
 _offer(None, files.schema)
 _offer(SERVICE, lifecycle.placements, lifecycle.what_if, auditing.replay, access.me)
-for group in (lifecycle.decisions, jobs.jobs, policing.policies, auditing.audit, access.keys):
+for group in (
+    lifecycle.decisions,
+    drilling.drill,
+    jobs.jobs,
+    policing.policies,
+    auditing.audit,
+    access.keys,
+):
     app.add_typer(group, rich_help_panel=SERVICE)
 _offer(RUNNING, serving.serve, serving.worker, serving.setup, serving.token, serving.health)

@@ -47,6 +47,7 @@ from models import (
 )
 from placement.client.connection import Connection
 from placement.client.decoding import M, part, read, read_plain, unexpected, version_of
+from placement.client.drills import Drills
 from placement.client.keys import Keys
 from placement.client.policies import Policies
 from placement.client.problems import error_named
@@ -94,6 +95,7 @@ class Client:
         self.contracts: Records[CollectionContract, CollectionContract] = Records(
             at, "/v1/contracts", TypeAdapter(CollectionContract)
         )
+        self.drills = Drills(at)
         self.policies = Policies(at)
         self.keys = Keys(at)
 

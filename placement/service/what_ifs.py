@@ -12,13 +12,16 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from models import (
+    Basis,
     Catalog,
     Decided,
     Decision,
     DecisionOutcome,
     EligibilityTable,
+    Infeasible,
     Job,
     JobKind,
+    NoEligibleSite,
     Obligation,
     PlanDiff,
     PolicyDataset,
@@ -52,6 +55,8 @@ from placement.store.documents import Documents
 
 REPORT = "what_if"
 """Kind of the stored document."""
+NAMED = 20
+"""Datasets without a site that a job's result names; the report has them all."""
 OUT = Obligation(
     code="what_if.site_out",
     text="the question asks for a plan without this site",
@@ -91,11 +96,9 @@ def what_if_job(city: City, job: Job, report: Report, cancel: threading.Event) -
     require_known(asked, given.reading.catalog, given.reading.register)
     engine = without_sites(city.engine(given.basis.policies), asked.sites_out)
     answer = decide_on(given.reading, engine, report, fixed=asked.fixed, cancel=cancel)
-    documents = (
-        (ANSWER, canonical_json(answer)),
-        (REPORT, canonical_json(_report(city, asked, given, answer))),
-    )
-    result = _result(answer)
+    found = _report(city, asked, given, answer)
+    documents = ((ANSWER, canonical_json(answer)), (REPORT, canonical_json(found)))
+    result = _result(answer, found)
 
     def ending(tx: Transaction) -> dict[str, object]:
         kept = [Documents(tx).put_body(kind, body) for kind, body in documents]
@@ -147,11 +150,28 @@ def _compared(city: City, given: Situation, answer: Decision) -> tuple[int | Non
     return since, diff(answer.plan, before_of(city, standing))
 
 
-def _result(answer: Decision) -> dict[str, object]:
-    told: dict[str, object] = {"outcome": answer.answer}
-    if isinstance(answer, Decided):
-        told["objective_eur"] = str(answer.plan.objective_eur)
+def _result(answer: Decision, report: WhatIfReport) -> dict[str, object]:
+    """The report in a few words, for those who collect many of them."""
+    told: dict[str, object] = {"outcome": answer.answer, "basis": _told(report.basis)}
+    match answer:
+        case Decided():
+            told |= {"objective_eur": str(answer.plan.objective_eur), "gap": str(answer.plan.gap)}
+        case Infeasible():
+            told["core"] = list(answer.core)
+        case NoEligibleSite():
+            names = [item.dataset for item in answer.datasets]
+            told |= {"unplaceable": names[:NAMED], "unplaceable_datasets": len(names)}
+    changes = report.diff
+    if changes is not None:
+        told["datasets_moved"] = sum(bool(m.from_sites and m.to_sites) for m in changes.moves)
+        if changes.since is not None and changes.eur_per_year_before is not None:
+            more = changes.eur_per_year_after - changes.eur_per_year_before
+            told["difference_eur"] = str(more)
     return told
+
+
+def _told(basis: Basis) -> dict[str, object]:
+    return basis.model_dump(mode="json", include={"catalog_version", "policies", "standing"})
 
 
 # -- policies without some sites ------------------------------------------------------------------

@@ -23,6 +23,8 @@ LEASE = timedelta(seconds=10)
 """A running job without a sign of life for longer may be claimed by another worker."""
 MAX_ATTEMPTS = 5
 """A job that ended none of so many attempts fails."""
+_ASKED_AT_ONCE = 1000
+"""Ids in one statement: databases take some ten thousand parameters."""
 
 
 class Jobs:
@@ -87,6 +89,15 @@ class Jobs:
         """Those of the jobs that exist, by id."""
         rows = self._session.scalars(select(JobRow).where(JobRow.id.in_(jobs)))
         return {row.id: _job(row) for row in rows}
+
+    def states(self, jobs: Sequence[str]) -> dict[str, JobState]:
+        """How far those of the jobs are that exist, by id; of any number of jobs."""
+        found: dict[str, JobState] = {}
+        for start in range(0, len(jobs), _ASKED_AT_ONCE):
+            some = jobs[start : start + _ASKED_AT_ONCE]
+            query = select(JobRow.id, JobRow.state).where(JobRow.id.in_(some))
+            found.update((job, JobState(state)) for job, state in self._session.execute(query))
+        return found
 
     def list(
         self,

@@ -240,6 +240,21 @@ class JobRow(Base):
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
+class DrillRow(Base):
+    """Append-only: a drill as it was asked for. How far it is, its jobs say."""
+
+    __tablename__ = "drills"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    created_at: Mapped[datetime]
+    author: Mapped[str] = mapped_column(WHO)
+    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    catalog_version: Mapped[int]
+    jobs: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """[{"name", "job"}], in the order of the answer."""
+
+    __table_args__ = (Index("ix_drills_latest", "created_at", "id"),)
+
+
 class PolicyDraftRow(Base):
     """Append-only: one version of a policy draft."""
 
@@ -372,6 +387,7 @@ APPEND_ONLY = (
     "placed",
     "placed_sites",
     "placed_readers",
+    "drills",
     "policy_drafts",
     "policy_draft_events",
     "policy_revisions",

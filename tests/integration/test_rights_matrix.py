@@ -64,6 +64,8 @@ RIGHTS = {
     "jobs.read": "BORA",
     "jobs.events": "BORA",
     "what_ifs.read": "BORA",
+    "drills.list": "BORA",
+    "drills.read": "BORA",
     "eligibility.read": "BORA",
     "verifications.ask": "BORA",
     "policies.list": "BORA",
@@ -102,6 +104,8 @@ RIGHTS = {
     # Decide, approve, carry out: three different roles.
     "checks.ask": "OSRU",
     "what_ifs.ask": "O",
+    "drills.ask": "O",
+    "drills.cancel": "O",
     "decisions.request": "O",
     "decisions.replay": "O",
     "jobs.cancel": "O",

@@ -107,6 +107,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_documents")),
     )
     op.create_table(
+        "drills",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("author", sa.String(length=320), nullable=False),
+        sa.Column("asked", sa.JSON(), nullable=False),
+        sa.Column(
+            "catalog_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("jobs", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_drills")),
+    )
+    with op.batch_alter_table("drills", schema=None) as batch_op:
+        batch_op.create_index("ix_drills_latest", ["created_at", "id"], unique=False)
+
+    op.create_table(
         "idempotency_keys",
         sa.Column("subject", sa.String(length=320), nullable=False),
         sa.Column("key", sa.String(length=200), nullable=False),
