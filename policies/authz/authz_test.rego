@@ -74,6 +74,18 @@ test_readers_are_given_nothing_that_changes if {
 	}
 }
 
+test_allowed_for_the_office_to_ask_for_drills_and_to_cancel_them if {
+	allowed(question("drills.ask", "POST", ["data_management_office"]))
+	allowed(question("drills.cancel", "POST", ["data_management_office"]))
+}
+
+test_denied_for_everybody_else_to_ask_for_drills if {
+	every role in object.keys(rights.roles) - {"data_management_office"} {
+		denied(question("drills.ask", "POST", [role]), no_grant)
+		denied(question("drills.cancel", "POST", [role]), no_grant)
+	}
+}
+
 # An auditor's question may be too long for an address, and is a POST then.
 test_allowed_for_readers_to_have_a_plan_verified if {
 	allowed(question("verifications.ask", "POST", ["auditor"]))
