@@ -292,6 +292,7 @@ __all__ = [
     "SegregatedDuties",
     "Separated",
     "SeparatedPair",
+    "SeparationPrice",
     "Severity",
     "SignedHead",
     "Site",

@@ -7,7 +7,7 @@ millionths of a gigabyte a month, so that sums are exact and no order of the inp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -162,3 +162,10 @@ class PlacedColumns:
     """(F, S) message m of each flow of the facts, in units of 1e-6 EUR a year; (0, S) for none:
     added to the source's cost at site s; the derived dataset is granted the largest of an
     operator's sites at all of them."""
+    pair_places: Numbers32 = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    """(Q,) the priced place of each separated pair of the facts, -1 for none; (0,) where no pair
+    has a price. A row of a site; where the pair shares no operator, it stands for the whole
+    operator of that site: the first of its sites in the register's order, by custom."""
+    pair_prices: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """(Q,) price of either dataset resting there, in units of 1e-6 EUR a year; the bound is lower
+    by it once."""

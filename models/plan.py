@@ -13,7 +13,7 @@ from models.catalog import Catalog
 from models.dataset import EffectiveClass
 from models.parameters import Parameters
 from models.site import SiteRegister
-from models.solution import FlowPrice, RowPrice, SolverReport, Termination
+from models.solution import FlowPrice, RowPrice, SeparationPrice, SolverReport, Termination
 from models.verdict import EligibilityTable
 
 Cents = Annotated[Decimal, Field(decimal_places=2, max_digits=40)]
@@ -134,6 +134,10 @@ class Plan(Frozen):
     solver: SolverReport
     prices: tuple[RowPrice, ...]
     flow_prices: tuple[FlowPrice, ...]
+    separation_prices: Annotated[
+        tuple[SeparationPrice, ...], Field(exclude_if=lambda prices: not prices)
+    ] = ()
+    """Left out where there are none, as in plans of before: their digests hold."""
     certificate: Certificate
     effective: tuple[EffectiveClass, ...]
     eligibility: EligibilityTable

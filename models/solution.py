@@ -47,6 +47,20 @@ class FlowPrice(Frozen):
     price: Annotated[Decimal, Field(ge=0, max_digits=60)]
 
 
+class SeparationPrice(Frozen):
+    """Price of `first` and `second` both resting at `place`, EUR a year; never negative.
+
+    `place` is a site, or an operator where the pair shares no operator. Either dataset pays it
+    there, at every site of the operator, and a bound is lower by it once: at most one of them may
+    rest there.
+    """
+
+    first: Identifier
+    second: Identifier
+    place: Identifier
+    price: Annotated[Decimal, Field(ge=0, max_digits=60)]
+
+
 class SolverReport(Frozen):
     """How the solution came about."""
 
@@ -72,6 +86,7 @@ class Solution(Frozen):
     """(objective - dual bound) / objective; 0 where the objective is 0."""
     prices: tuple[RowPrice, ...] = ()
     flow_prices: tuple[FlowPrice, ...] = ()
+    separation_prices: tuple[SeparationPrice, ...] = ()
     core: tuple[str, ...] = ()
     """Where infeasible: a minimal set of named constraints that cannot all hold."""
     report: SolverReport | None = None

@@ -10,12 +10,19 @@ from placement.optimizer.arrays.instance import (
     arrays_of,
     chosen_pairs,
     flow_messages,
+    meeting_prices,
     representable,
 )
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.exact import ExactCheck
 from placement.optimizer.instance import Instance
-from placement.optimizer.prices import Prices, as_published, price_bound, published
+from placement.optimizer.prices import (
+    Prices,
+    as_published,
+    price_bound,
+    published,
+    published_pairs,
+)
 from placement.optimizer.progress import Watch, gap_between
 from placement.optimizer.search import EXACT, Tally, plan_cost
 
@@ -48,7 +55,9 @@ def solve_by_arrays(
     tally.constraints = max(tally.constraints, instance.units + len(instance.rows))
     if answer.termination is Termination.INFEASIBLE:
         return Solution(termination=Termination.INFEASIBLE)
-    prices = Prices(_priced(answer.prices), flow_messages(instance, answer))
+    prices = Prices(
+        _priced(answer.prices), flow_messages(instance, answer), *meeting_prices(instance, answer)
+    )
     bound = max(0.0, price_bound(instance, prices), answer.bound)
     rows, flows = published(instance, prices)
     told = Solution(
@@ -56,6 +65,7 @@ def solve_by_arrays(
         dual_bound_eur=bound,
         prices=tuple(rows),
         flow_prices=tuple(flows),
+        separation_prices=tuple(published_pairs(instance, prices)),
         report=SolverReport(
             solver=f"HiGHS {version('highspy')} through PuLP {version('pulp')}, by prices",
             build_s=round(tally.build_s, 3),

@@ -39,6 +39,8 @@ class UnitPair:
     """Two units that share no site, or no operator; `first == second` can never hold."""
 
     name: str
+    datasets: tuple[str, str]
+    """The two of them that rest apart, sorted."""
     first: int
     second: int
     whole_operator: bool
@@ -202,7 +204,8 @@ def _separations(of: Attributes, problem: Problem, unit_of: Indices) -> tuple[Un
     for pair in problem.facts.separations:
         a, b = sorted((int(unit_of[index[pair.first]]), int(unit_of[index[pair.second]])))
         name = f"separation[{pair.first}|{pair.second}]"
-        pairs.append(UnitPair(name, a, b, pair.level == "operator"))
+        apart = min(pair.first, pair.second), max(pair.first, pair.second)
+        pairs.append(UnitPair(name, apart, a, b, pair.level == "operator"))
     return tuple(sorted(pairs, key=lambda pair: (pair.first, pair.second, pair.name)))
 
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from models import FixedPair, Operator, Parameters, Role, Site
-from models.columns import MICRO, CatalogColumns, EligibilityColumns, FactColumns, PlacedColumns
+from models.columns import (
+    MICRO,
+    CatalogColumns,
+    EligibilityColumns,
+    FactColumns,
+    Integers,
+    Numbers32,
+    PlacedColumns,
+)
 from placement.errors import SolverError
 from placement.optimizer.arrays.classes import (
     Classes,
@@ -28,7 +36,7 @@ from placement.optimizer.arrays.units import Parts, contract
 from placement.optimizer.attributes import Flags, Floats, Indices
 
 PRICE_UNIT = 10**12
-"""Row prices are published in 1e-12 EUR, messages in 1e-6 EUR."""
+"""Row prices are published in 1e-12 EUR, messages and prices of pairs in 1e-6 EUR."""
 MESSAGE_UNIT = 10**6
 
 
@@ -59,6 +67,9 @@ class Built:
     """(F,) edge of the problem's lineage that each flow of the facts is part of, or -1."""
     share: Floats
     """(F,) the flow's part in that edge."""
+    pair_of: Indices
+    """(Q,) pair of the problem's `apart` whose price each pair of the facts carries, or -1: of
+    several between the same units the first one with their level."""
 
 
 def build(city: City) -> Built:
@@ -78,6 +89,7 @@ def build(city: City) -> Built:
     parts = _fixed(_parts(city, classes, sites), city, sites)
     units = contract(parts, facts.co_location)
     flows = _flows(facts, units.unit_of, units.parts, sites)
+    apart, pair_of = _apart(facts, units.unit_of)
     problem = ArrayProblem(
         class_of=units.parts.class_of,
         features=units.parts.features,
@@ -89,19 +101,20 @@ def build(city: City) -> Built:
         rows=units.parts.rows,
         lineage=flows.single,
         replicated=flows.replicated,
-        apart=_apart(facts, units.unit_of),
+        apart=apart,
         segregations=tuple(_segregations(city, classes, units.parts, units.unit_of, sites)),
     )
     problem, order = heavy_order(problem)
     place = np.empty(len(order), dtype=np.intp)
     place[order] = np.arange(len(order))
-    return Built(problem, place[units.unit_of], sites.order, flows.edge_of, flows.share)
+    return Built(problem, place[units.unit_of], sites.order, flows.edge_of, flows.share, pair_of)
 
 
 def placed(built: Built, solution: ArraySolution) -> PlacedColumns:
     """The plan by dataset, sites as rows of the register, with its prices in whole numbers.
 
-    Prices are rounded, messages rounded down: bounds are those of the numbers given here.
+    Prices of rows are rounded, messages and prices of pairs rounded down: bounds are those of the
+    numbers given here.
     """
     if solution.sites is None:
         raise SolverError("there is no plan to hand out")
@@ -111,10 +124,13 @@ def placed(built: Built, solution: ArraySolution) -> PlacedColumns:
     by_unit = np.where(rows == np.iinfo(np.int32).max, -1, rows).astype(np.int32)
     priced = zip(built.problem.rows, solution.prices.tolist(), strict=True)
     prices = {row.name: round(price * PRICE_UNIT) for row, price in priced}
+    places, pairs = _meetings(built, solution)
     return PlacedColumns(
         sites=by_unit[built.unit_of],
         row_prices={name: price for name, price in prices.items() if price > 0},
         flow_prices=_published(built, solution.messages),
+        pair_places=places,
+        pair_prices=pairs,
     )
 
 
@@ -130,6 +146,25 @@ def _published(
     shares = messages[built.edge_of[flows]] * built.share[flows, None]
     published[np.ix_(flows, built.site_order)] = np.floor(shares * MESSAGE_UNIT)
     return published
+
+
+def _meetings(built: Built, solution: ArraySolution) -> tuple[Numbers32, Integers]:
+    """(Q,) register rows of the places, and prices, of the facts' pairs; (0,) without prices."""
+    count = len(built.pair_of)
+    places, prices = np.full(count, -1, dtype=np.int32), np.zeros(count, dtype=np.int64)
+    if solution.apart_places is not None and solution.apart_prices is not None:
+        problem, own = built.problem, np.flatnonzero(built.pair_of >= 0)
+        pair = built.pair_of[own]
+        amounts = np.floor(solution.apart_prices[pair] * MESSAGE_UNIT).astype(np.int64)
+        own, pair, amounts = own[amounts > 0], pair[amounts > 0], amounts[amounts > 0]
+        first = np.full(int(problem.operator_of.max()) + 1, problem.sites)
+        np.minimum.at(first, problem.operator_of, built.site_order)
+        at, whole = solution.apart_places[pair], problem.apart.whole_operator[pair]
+        places[own[whole]] = first[at[whole]]
+        places[own[~whole]] = built.site_order[at[~whole]]
+        prices[own] = amounts
+    kept = count if prices.any() else 0
+    return places[:kept], prices[:kept]
 
 
 def _parts(city: City, classes: Classes, sites: SiteArrays) -> Parts:
@@ -270,18 +305,26 @@ def _lineage(ends: Indices, yearly: Floats, sites: SiteArrays) -> Lineage:
     )
 
 
-def _apart(facts: FactColumns, unit_of: Indices) -> Apart:
-    """Distinct pairs of units; where both levels are asked for, the operator's holds."""
+def _apart(facts: FactColumns, unit_of: Indices) -> tuple[Apart, Indices]:
+    """Distinct pairs of units; where both levels are asked for, the operator's holds.
+
+    Beside them, for each pair of the facts, the pair of units whose price it carries, or -1.
+    """
     ends = np.sort(
         np.stack([unit_of[facts.pair_first], unit_of[facts.pair_second]], axis=1), axis=1
     )
     distinct, pair = np.unique(ends, axis=0, return_inverse=True)
+    pair = pair.ravel()
     whole = np.zeros(len(distinct), dtype=np.bool_)
-    np.logical_or.at(whole, pair.ravel(), facts.pair_whole_operator)
+    np.logical_or.at(whole, pair, facts.pair_whole_operator)
     if (distinct[:, 0] == distinct[:, 1]).any():
         raise SolverError("datasets must rest both together and apart")
     first, second = distinct.reshape(-1, 2).T
-    return Apart(np.ascontiguousarray(first), np.ascontiguousarray(second), whole)
+    alike = np.flatnonzero(facts.pair_whole_operator == whole[pair])
+    numbers, at = np.unique(pair[alike], return_index=True)
+    pair_of = np.full(len(pair), -1, dtype=np.intp)
+    pair_of[alike[at]] = numbers
+    return Apart(np.ascontiguousarray(first), np.ascontiguousarray(second), whole), pair_of
 
 
 def _segregations(

@@ -77,6 +77,16 @@ def flow_messages(instance: Instance, solution: ArraySolution) -> Floats:
     return messages
 
 
+def meeting_prices(instance: Instance, solution: ArraySolution) -> tuple[Indices, Floats]:
+    """(Q,) priced place and price of all of the instance's pairs; 0 for those within a unit."""
+    count = len(instance.separations)
+    places, prices = np.zeros(count, dtype=np.intp), np.zeros(count)
+    if solution.apart_places is not None and solution.apart_prices is not None:
+        apart = [q for q, pair in enumerate(instance.separations) if pair.first != pair.second]
+        places[apart], prices[apart] = solution.apart_places, solution.apart_prices
+    return places, prices
+
+
 def _lineage(instance: Instance, flows: list[UnitFlow]) -> Lineage:
     return Lineage(
         _indices([flow.source for flow in flows]),
