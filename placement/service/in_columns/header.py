@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from hashlib import sha256
 
-from models import Digests, RowPrice, canonical_json, sha256_of
+from models import Digests, RowPrice, sha256_of
 from models.column_plan import ColumnPlan
 from models.columns import EligibilityColumns, PlacedColumns
 from placement.catalog.columns import columns_digest
@@ -18,7 +17,7 @@ PROFILE = "profile"
 
 def plan_digest(plan: ColumnPlan) -> str:
     """SHA-256 of the canonical JSON of everything in a header but its digest."""
-    return sha256(canonical_json(plan.model_dump(mode="json", exclude={"digest"}))).hexdigest()
+    return sha256_of(plan.model_dump(exclude={"digest"}))
 
 
 def row_prices(placed: PlacedColumns) -> tuple[RowPrice, ...]:
