@@ -36,6 +36,7 @@ from models import (
     RowPrice,
     SegregatedDuties,
     Separated,
+    SeparationPrice,
     Severity,
     SiteRegister,
     SolverReport,
@@ -117,6 +118,7 @@ class Case:
     placements: Mapping[str, tuple[str, ...]]
     prices: tuple[RowPrice, ...] = ()
     flow_prices: tuple[FlowPrice, ...] = ()
+    separation_prices: tuple[SeparationPrice, ...] = ()
     ask: Callable[[PolicyInput], Verdict] = ask
     claimed: Mapping[str, Any] = field(default_factory=dict)
     """Fields of Claims to replace."""
@@ -179,6 +181,7 @@ def judge(case: Case) -> Certified:
         gap=Decimal(0),
         prices=case.prices,
         flow_prices=case.flow_prices,
+        separation_prices=case.separation_prices,
         eligibility=case.table(),
         effective=case.effective(),
     )
@@ -225,6 +228,7 @@ def release(case: Case) -> Plan:
         ),
         prices=case.prices,
         flow_prices=case.flow_prices,
+        separation_prices=case.separation_prices,
         certificate=stated,
         effective=case.effective(),
         eligibility=table,

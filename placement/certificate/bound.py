@@ -1,13 +1,16 @@
 """The price bound: what no plan can cost less than, from prices alone and without a solver.
 
-For prices p_r >= 0 of the coupling rows and flow prices 0 <= m_es <= 12 f_e g_s,
+For prices p_r >= 0 of the coupling rows, flow prices 0 <= m_es <= 12 f_e g_s and prices l_q >= 0
+of separated pairs q at a place P_q (the site they are priced at; all sites of the operator where
+they part by operator),
 
-    L(p, m) = sum over groups G (co-located datasets; else single ones) of the n_G smallest,
+    L(p, m, l) = sum over groups G (co-located datasets; else single ones) of the n_G smallest,
               over operators, of the smallest, over their sites s open to G, of
                   sum over d in G of [ c_ds + sum_r p_r w_r(d, s)
                       + sum over flows e out of d of m_es
-                      - sum over flows e into d of max over the operator's sites t of m_et ]
-              - sum_r p_r b_r
+                      - sum over flows e into d of max over the operator's sites t of m_et
+                      + sum over pairs q of d with s in P_q of l_q ]
+              - sum_r p_r b_r - sum_q l_q
 
 with c_ds the cost of a replica on its own account, w and b from `rows`, n the replicas, f_e the
 monthly GB of a flow with one replica at both ends and g_s the egress price. Weak duality makes it
@@ -16,6 +19,13 @@ a lower bound for *any* such prices (Geoffrion, Lagrangean relaxation for intege
 dataset is granted is at most the cost of the flow. With the source's operator, it is granted
 max_t m_et >= m_es, and the flow costs nothing; with another one, it is granted 0 or more, and
 the flow costs 12 f_e g_s >= m_es.
+
+A pair (i, j) pays l_q (sum over s in P_q of x_is + x_js) - l_q, which is at most 0 in every plan:
+the sum is at most 1. At a site, i and j have at most one replica each, and do not both rest there.
+With an operator, i has at most one replica, as replicas of one dataset rest with different
+operators, so has j, and they do not both rest with it. So either may have any number of replicas,
+and a member of a group pays for the group. A pair within one group is given no price: no plan
+keeps it, and nothing would be proven of any.
 
 The remaining choice of each group is the least over a set that holds all its choices in plans:
 
@@ -26,8 +36,8 @@ The remaining choice of each group is the least over a set that holds all its ch
   it. So `moves`, whose weights are negative, closes no site.
 
 Where these leave fewer than n_G operators, no plan exists and every number is a bound; L then
-keeps, as far as there are, the n_G smallest allowed sites. Separation, segregation and flows
-with replicas are relaxed: that only lowers L.
+keeps, as far as there are, the n_G smallest allowed sites. Segregation and flows with replicas
+are relaxed, and separation where it has no price: that only lowers L.
 
 Everything is counted in integers of 1/(tariff.unit * price_unit) EUR a year.
 """
@@ -35,81 +45,21 @@ Everything is counted in integers of 1/(tariff.unit * price_unit) EUR a year.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fractions import Fraction
 
-from models import FlowPrice, RowPrice
 from placement.certificate.candidates import Candidates
 from placement.certificate.city import City
 from placement.certificate.costs import Tariff
-from placement.certificate.exact import common_denominator, exact, whole
+from placement.certificate.exact import common_denominator, whole
+from placement.certificate.prices import Prices
 from placement.certificate.rows import Rows
-
-FlowSite = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Valid prices, and what is wrong with the others. Those count as 0, which is valid."""
-
-    rows: Mapping[str, Fraction]
-    flows: Mapping[FlowSite, Fraction]
-    """(source, derived, site of the source) -> m, EUR a year."""
-    failures: tuple[str, ...]
-
-
-def read_prices(
-    row_prices: Iterable[RowPrice],
-    flow_prices: Iterable[FlowPrice],
-    city: City,
-    tariff: Tariff,
-    rows: Rows,
-) -> Prices:
-    """Keep the prices for which the bound is proven; name the others."""
-    failures: list[str] = []
-    kept: dict[str, Fraction] = {}
-    for given in row_prices:
-        price = exact(given.price)
-        if given.row not in rows.rows:
-            failures.append(f"{given.row}: there is no such constraint to price")
-        elif given.row in kept:
-            failures.append(f"{given.row}: priced twice")
-        elif price is None or price < 0:
-            failures.append(f"{given.row}: {given.price} is not a price of 0 or more")
-        else:
-            kept[given.row] = price
-    flows: dict[FlowSite, Fraction] = {}
-    for flow_price in flow_prices:
-        key = (flow_price.source, flow_price.derived, flow_price.site)
-        wrong = _wrong_flow_price(flow_price, city, tariff)
-        if wrong or key in flows:
-            name = f"flow {flow_price.source} -> {flow_price.derived} at {flow_price.site}"
-            failures.append(f"{name}: {wrong or 'priced twice'}")
-        else:
-            flows[key] = Fraction(flow_price.price)
-    return Prices(kept, flows, tuple(failures))
-
-
-def _wrong_flow_price(given: FlowPrice, city: City, tariff: Tariff) -> str | None:
-    flow = (given.source, given.derived)
-    if flow not in city.flows:
-        return "there is no such flow to price"
-    if any(city.datasets[end].replicas > 1 for end in flow):
-        return "a flow with replicas has no price"
-    if given.site not in city.sites:
-        return "there is no such site"
-    price = exact(given.price)
-    most = Fraction(tariff.egress_of_flow(flow, given.site), tariff.unit)
-    if price is None or not 0 <= price <= most:
-        return f"{given.price} is not between 0 and the egress cost of {float(most)} EUR a year"
-    return None
 
 
 def price_bound(
     city: City, tariff: Tariff, rows: Rows, candidates: Candidates, prices: Prices
 ) -> tuple[Fraction, tuple[str, ...]]:
-    """L(p, m) in EUR a year, and the datasets that have too few allowed sites for any plan."""
+    """L(p, m, l) in EUR a year, and the datasets that have too few allowed sites for any plan."""
     reduced = _ReducedCosts(city, tariff, rows, prices)
     grouped = {member for group in city.groups for member in group}
     singles = [(dataset,) for dataset in city.datasets if dataset not in grouped]
@@ -128,6 +78,7 @@ def price_bound(
         (price * rows.rows[name].limit / rows.rows[name].weight_unit)
         for name, price in prices.rows.items()
     )
+    constant += sum(prices.pairs.values())
     return Fraction(total, reduced.unit) - constant, tuple(failures)
 
 
@@ -155,11 +106,11 @@ def _least(costs: Mapping[str, int], replicas: int, city: City) -> int:
 
 
 class _ReducedCosts:
-    """Cost of one replica at one site when rows and flows are paid for at their prices."""
+    """Cost of one replica at one site when rows, flows and pairs are paid for at their prices."""
 
     def __init__(self, city: City, tariff: Tariff, rows: Rows, prices: Prices) -> None:
         self._city, self._tariff, self._rows = city, tariff, rows
-        amounts = [*prices.rows.values(), *prices.flows.values()]
+        amounts = [*prices.rows.values(), *prices.flows.values(), *prices.pairs.values()]
         self._price_unit = common_denominator(amounts)
         self.unit = tariff.unit * self._price_unit
         # A weight counts 1/weight_unit of what is priced, and weight_unit divides tariff.unit.
@@ -176,6 +127,18 @@ class _ReducedCosts:
             most[source, derived, city.operator_of(site)].append(whole(price * self.unit))
         for (_, derived, operator), messages in most.items():
             self._granted[derived, operator] += max(messages)
+        self._charge_pairs(prices)
+
+    def _charge_pairs(self, prices: Prices) -> None:
+        """Either of a pair pays at the site, or at all sites of the operator."""
+        sites_of: defaultdict[str, list[str]] = defaultdict(list)
+        for site in self._city.sites:
+            sites_of[self._city.operator_of(site)].append(site)
+        for (first, second, place), price in prices.pairs.items():
+            whole_operator = self._city.separations[first, second] == "operator"
+            for site in sites_of[place] if whole_operator else (place,):
+                self._paid[first, site] += whole(price * self.unit)
+                self._paid[second, site] += whole(price * self.unit)
 
     def of(self, dataset: str, site: str) -> int:
         """In 1/unit EUR a year."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from models import Catalog, Certificate, Check, EffectiveClass, Parameters, SiteRegister
-from placement.certificate.bound import price_bound, read_prices
+from placement.certificate.bound import price_bound
 from placement.certificate.candidates import find_candidates
 from placement.certificate.checks import check
 from placement.certificate.city import City, read_city
@@ -16,6 +16,7 @@ from placement.certificate.claims import Amount, Certified, Claims
 from placement.certificate.constraints import Proposal, constraint_checks
 from placement.certificate.costs import ExactCosts, Tariff, add
 from placement.certificate.exact import cents, cents_below, exact, relative_gap, tolerance_eur
+from placement.certificate.prices import read_prices
 from placement.certificate.rows import Rows
 from placement.certificate.table import eligibility
 from placement.certificate.verdicts import Ask, AskSegregated, ask_everything
@@ -58,7 +59,7 @@ def certify(
     placed = _placed(city, claims)
     costs = {dataset: tariff.of_placement(dataset, placed) for dataset in city.datasets}
     total = add(costs.values())
-    prices = read_prices(claims.prices, claims.flow_prices, city, tariff, rows)
+    prices = read_prices(claims, city, tariff, rows)
     bound, unplaceable = price_bound(city, tariff, rows, candidates, prices)
     amounts = _Amounts(claims, total.objective, bound)
     checks = (
@@ -67,7 +68,7 @@ def certify(
         eligibility(city, verdicts, claims.eligibility, as_of),
         *constraint_checks(Proposal(city, verdicts, candidates, rows, placed)),
         objective(amounts, tariff, placed),
-        check("prices", len(claims.prices) + len(claims.flow_prices), prices.failures),
+        check("prices", prices.checked, prices.failures),
         check("bound", 3, [*unplaceable, *_bound_failures(amounts)]),
         gap(amounts, parameters),
     )

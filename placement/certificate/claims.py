@@ -13,6 +13,7 @@ from models import (
     EligibilityTable,
     FlowPrice,
     RowPrice,
+    SeparationPrice,
     Solution,
 )
 from placement.certificate.costs import ExactCosts
@@ -36,6 +37,7 @@ class Claims:
     """The table the solver worked on."""
     effective: tuple[EffectiveClass, ...]
     """The classes that table was asked for."""
+    separation_prices: tuple[SeparationPrice, ...] = ()
 
 
 def claims_of(
@@ -63,6 +65,7 @@ def claims_of(
         gap=gap,
         prices=solution.prices,
         flow_prices=solution.flow_prices,
+        separation_prices=solution.separation_prices,
         eligibility=eligibility,
         effective=effective,
     )

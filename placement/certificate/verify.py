@@ -113,6 +113,7 @@ def claims_in(plan: Plan) -> Claims:
         gap=plan.gap,
         prices=plan.prices,
         flow_prices=plan.flow_prices,
+        separation_prices=plan.separation_prices,
         eligibility=plan.eligibility,
         effective=plan.effective,
     )

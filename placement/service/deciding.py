@@ -342,6 +342,7 @@ def _plan(read: Reading, solution: Solution, claims: Claims, certified: Certifie
         solver=solution.report,
         prices=claims.prices,
         flow_prices=claims.flow_prices,
+        separation_prices=claims.separation_prices,
         certificate=proof,
         effective=read.facts.effective,
         eligibility=table,
