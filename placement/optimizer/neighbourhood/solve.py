@@ -37,17 +37,30 @@ EXACT = 1e-9
 def is_hard_small(problem: ArrayProblem) -> bool:
     """Whether every pair has its own cost and weight and there are few: no near duplicates.
 
-    True where classes are about as many as units; one replica, no relations, no counts.
+    True where classes are about as many as units and units weigh differently at different sites;
+    one replica, no relations, no counts. Datasets weigh the same wherever they rest.
     """
     return (
         not problem.related
-        and bool(problem.rows)
+        and _weighs_by_pair(problem)
         and problem.units * problem.sites <= MOST_PAIRS
         and problem.units >= UNITS_A_SITE * problem.sites
         and 2 * len(np.unique(problem.class_of)) >= problem.units
         and bool((problem.counts == 1.0).all())
         and bool((problem.replicas[problem.class_of] == 1).all())
     )
+
+
+def _weighs_by_pair(problem: ArrayProblem) -> bool:
+    """Whether most units weigh differently in two rows of one site each."""
+    own = [row.weights[:, 0, 0] for row in problem.rows if row.weights.shape[1:] == (1, 1)]
+    dense = [weights for weights in own if len(weights) == problem.classes]
+    if len(dense) < 2:
+        return False
+    differ = np.zeros(problem.classes, dtype=np.bool_)
+    for weights in dense[1:]:
+        differ |= weights != dense[0]
+    return bool(2 * differ.sum() > problem.classes)
 
 
 def solve_assignment(
