@@ -55,7 +55,7 @@ class ColumnPlan(Frozen):
     parameters: Parameters
     site_register: SiteRegister
     placements_digest: Sha256
-    """SHA-256 over dataset ids, sites, profiles and flow prices."""
+    """SHA-256 over dataset ids, sites, profiles and the prices of flows and separated pairs."""
     digests: Digests
     versions: Versions
     digest: Sha256

@@ -74,11 +74,9 @@ def price_bound(
         usable = fitting if len({city.operator_of(s) for s in fitting}) >= wanted else allowed
         costs = {s: sum(reduced.of(member, s) for member in group) for s in usable}
         total += _least(costs, wanted, city)
-    constant = sum(
-        (price * rows.rows[name].limit / rows.rows[name].weight_unit)
-        for name, price in prices.rows.items()
-    )
-    constant += sum(prices.pairs.values())
+    constant = sum(prices.pairs.values(), Fraction(0))
+    for name, price in prices.rows.items():
+        constant += price * rows.rows[name].limit / rows.rows[name].weight_unit
     return Fraction(total, reduced.unit) - constant, tuple(failures)
 
 

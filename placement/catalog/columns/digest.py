@@ -37,7 +37,10 @@ def columns_digest(columns: CatalogColumns) -> str:
 
 
 def placements_digest(ids: Any, profile_of: Any, placed: PlacedColumns) -> str:
-    """SHA-256 over dataset ids, their profiles, sites and flow prices, as lower-case hex."""
+    """SHA-256 over dataset ids, their profiles, sites and prices of flows and separated pairs.
+
+    As lower-case hex. Pairs enter where they have prices: digests of plans of before hold.
+    """
     told = hashlib.sha256()
     for shape in (placed.sites.shape, placed.flow_prices.shape):
         told.update(repr(shape).encode())
@@ -48,6 +51,10 @@ def placements_digest(ids: Any, profile_of: Any, placed: PlacedColumns) -> str:
         _bytes(placed.flow_prices),
     ):
         told.update(content)
+    if len(placed.pair_places) or len(placed.pair_prices):
+        for column in (placed.pair_places, placed.pair_prices):
+            told.update(repr(column.shape).encode())
+            told.update(_bytes(column))
     return told.hexdigest()
 
 

@@ -3,7 +3,9 @@
 Each row is a placement: `dataset`, `sites` (a list of site ids) and one column for each array
 given besides. The prices of flows stand with the dataset that is their source, `messages`: as
 flows are ordered by source, the lists of all rows one after another are the flows, one price a
-site. So no second file can get lost. Texts stand in the file's key-value metadata:
+site. Likewise the prices of separated pairs stand with the pair's first dataset, `pair_places` and
+`pair_prices`, two lists of one entry a pair; the two columns are there where pairs have prices. So
+no second file can get lost. Texts stand in the file's key-value metadata:
 
 | key                                  | content                                |
 |--------------------------------------|----------------------------------------|
@@ -44,7 +46,10 @@ HEADER_MAX = 1 << 26
 _FOOTER_MAX = 2 * HEADER_MAX
 _REPLICAS_MAX = 5
 _FLOWS_PER_ROW_MAX = 64
-_RESERVED = ("dataset", "sites", "messages")
+_PAIRS_PER_ROW_MAX = 4096
+_OWN = ("dataset", "sites", "messages")
+_PAIRS = ("pair_places", "pair_prices")
+_RESERVED = (*_OWN, *_PAIRS)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ def write_plan_columns(
     extra: Mapping[str, NDArray[Any]],
     *,
     flow_source: Integers | None = None,
+    pair_first: Integers | None = None,
 ) -> None:
     """Write a plan.
 
@@ -88,6 +94,8 @@ def write_plan_columns(
         (N,) arrays by name: whole numbers, floats or flags.
     flow_source
         (F,) rows of datasets, ascending: the facts' `flow_source`. Needed for flow prices.
+    pair_first
+        (Q,) rows of datasets, ascending: the facts' `pair_first`. Needed for prices of pairs.
 
     Raises
     ------
@@ -96,16 +104,17 @@ def write_plan_columns(
     BadInput
         When the file cannot be written.
     """
-    per_row = _flows_per_row(len(columns), placed, len(site_ids), flow_source)
+    flows = _flow_bounds(len(columns), placed, len(site_ids), flow_source)
+    pairs = _pair_bounds(len(columns), placed, pair_first)
     _check_shapes(header, columns, site_ids, placed, extra)
-    schema = _schema(extra)
+    schema = _schema(extra, pairs=pairs is not None)
     options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
     words = pa.array(site_ids, pa.string())
     with (
         replacing(path) as stream,
         pq.ParquetWriter(stream, schema, use_dictionary=["sites.list.element"], **options) as file,
     ):
-        for batch in _batches(columns, words, placed, extra, per_row, schema):
+        for batch in _batches(columns, words, placed, extra, (flows, pairs), schema):
             file.write_batch(batch)
         prices = canonical_json(dict(placed.row_prices))
         file.add_key_value_metadata(
@@ -124,7 +133,7 @@ def read_plan_columns(path: Path) -> PlanColumns:
     with reading(path):
         footer_of(path, most=_FOOTER_MAX)
         header, site_ids, row_prices = _metadata(path)
-        members = max(_REPLICAS_MAX, _FLOWS_PER_ROW_MAX * len(site_ids))
+        members = max(_REPLICAS_MAX, _PAIRS_PER_ROW_MAX, _FLOWS_PER_ROW_MAX * len(site_ids))
         file = open_parquet(path, ROWS_MAX, members, _FOOTER_MAX)
         extra_names = _checked_names(path, file.schema_arrow)
         pieces = [
@@ -141,7 +150,15 @@ def read_plan_columns(path: Path) -> PlanColumns:
     messages = np.concatenate([piece.messages for piece in pieces])
     if len(messages) % len(site_ids):
         raise stop(path, "messages: a price for every site is expected")
-    placed = PlacedColumns(sites, row_prices, messages.reshape(-1, len(site_ids)))
+    placed = PlacedColumns(
+        sites,
+        row_prices,
+        messages.reshape(-1, len(site_ids)),
+        np.concatenate([piece.pair_places for piece in pieces]),
+        np.concatenate([piece.pair_prices for piece in pieces]),
+    )
+    if placed.pair_places.shape != placed.pair_prices.shape:
+        raise stop(path, f"{' and '.join(_PAIRS)}: a price for every place is expected")
     extra = {name: np.concatenate([p.extra[name] for p in pieces]) for name in extra_names}
     return PlanColumns(header, ids, site_ids, placed, extra)
 
@@ -151,20 +168,38 @@ class _Piece:
     ids: Any
     sites: Numbers32
     messages: Integers
+    pair_places: Numbers32
+    pair_prices: Integers
     extra: dict[str, NDArray[Any]]
 
 
-def _flows_per_row(
+def _flow_bounds(
     size: int, placed: PlacedColumns, sites: int, flow_source: Integers | None
 ) -> Integers:
-    """(N,) flows that each dataset is the source of."""
+    """(N + 1,) where the flows begin that each dataset is the source of."""
     if not len(placed.flow_prices):
-        return np.zeros(size, dtype=np.int64)
+        return np.zeros(size + 1, dtype=np.int64)
     if flow_source is None or placed.flow_prices.shape != (len(flow_source), sites):
         raise ValueError("flow prices need the source of each flow, and a price for every site")
     if (np.diff(flow_source) < 0).any():
         raise ValueError("flows stand in the order of their sources")
-    return np.bincount(flow_source, minlength=size)
+    return _bounds(np.bincount(flow_source, minlength=size))
+
+
+def _pair_bounds(size: int, placed: PlacedColumns, pair_first: Integers | None) -> Integers | None:
+    """(N + 1,) where the pairs begin that each dataset is the first of; none without prices."""
+    shapes = placed.pair_places.shape, placed.pair_prices.shape
+    if shapes == ((0,), (0,)):
+        return None
+    if pair_first is None or shapes != (pair_first.shape, pair_first.shape):
+        raise ValueError("prices of pairs need the first of each pair, a place and a price")
+    if (np.diff(pair_first) < 0).any():
+        raise ValueError("pairs stand in the order of their first")
+    return _bounds(np.bincount(pair_first, minlength=size))
+
+
+def _bounds(lengths: Integers) -> Integers:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
 
 
 def _check_shapes(
@@ -185,12 +220,13 @@ def _check_shapes(
         raise ValueError("every dataset has a site, and of those given")
 
 
-def _schema(extra: Mapping[str, NDArray[Any]]) -> Any:
+def _schema(extra: Mapping[str, NDArray[Any]], *, pairs: bool) -> Any:
     own = [
         ("dataset", pa.string()),
         ("sites", pa.list_(pa.string())),
         ("messages", pa.list_(pa.int64())),
-    ]
+        *zip(_PAIRS, (pa.list_(pa.int32()), pa.list_(pa.int64())), strict=True),
+    ][: len(_RESERVED) if pairs else len(_OWN)]
     return pa.schema([*own, *((name, pa.from_numpy_dtype(a.dtype)) for name, a in extra.items())])
 
 
@@ -199,10 +235,10 @@ def _batches(
     words: Any,
     placed: PlacedColumns,
     extra: Mapping[str, NDArray[Any]],
-    per_row: Integers,
+    starts: tuple[Integers, Integers | None],
     schema: Any,
 ) -> Iterator[Any]:
-    flows = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(per_row)])
+    flows, pairs = starts
     for start in range(0, len(columns), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         sites = placed.sites[rows]
@@ -214,9 +250,15 @@ def _batches(
             columns.ids[rows],
             _lists(held.sum(axis=1), chosen),
             _lists(np.diff(bounds) * len(words), pa.array(messages.reshape(-1))),
+            *([] if pairs is None else _pair_lists(placed, pairs[start : start + len(bounds)])),
             *(pa.array(array[rows]) for array in extra.values()),
         ]
         yield pa.record_batch(arrays, schema=schema)
+
+
+def _pair_lists(placed: PlacedColumns, bounds: Integers) -> list[Any]:
+    part, lengths = slice(bounds[0], bounds[-1]), np.diff(bounds)
+    return [_lists(lengths, pa.array(c[part])) for c in (placed.pair_places, placed.pair_prices)]
 
 
 def _lists(lengths: Integers, inside: Any) -> Any:
@@ -242,13 +284,14 @@ def _metadata(path: Path) -> tuple[bytes, tuple[str, ...], dict[str, int]]:
 def _checked_names(path: Path, schema: Any) -> list[str]:
     """Names of the further columns, all of types that are known."""
     names = schema.names
-    if len(set(names)) != len(names) or not set(_RESERVED) <= set(names):
-        raise stop(path, f"the columns {', '.join(_RESERVED)} are expected, each once")
+    if len(set(names)) != len(names) or not set(_OWN) <= set(names):
+        raise stop(path, f"the columns {', '.join(_OWN)} are expected, each once")
+    if len(set(_PAIRS) & set(names)) == 1:
+        raise stop(path, f"the columns {' and '.join(_PAIRS)} are expected, or neither")
     kinds = {name: schema.field(name).type for name in names}
-    plain = all(
-        pa.types.is_list(kinds[name]) for name in ("sites", "messages")
-    ) and pa.types.is_integer(kinds["messages"].value_type)
-    if not plain:
+    numbers = [kinds[name] for name in ("messages", *_PAIRS) if name in kinds]
+    plain = all(pa.types.is_list(kind) for kind in (kinds["sites"], *numbers))
+    if not plain or not all(pa.types.is_integer(kind.value_type) for kind in numbers):
         raise stop(path, "sites and messages: lists of texts and of whole numbers are expected")
     further = [name for name in names if name not in _RESERVED]
     for name in further:
@@ -264,13 +307,18 @@ def _piece(path: Path, batch: Any, words: Any, extra_names: list[str]) -> _Piece
     batch.validate(full=True)
     found = {name: batch.column(name) for name in batch.schema.names}
     lists = found["messages"].flatten()
-    nulls = [*(found[name] for name in extra_names), found["dataset"], found["sites"], lists]
+    none = pa.array([], pa.int64())
+    places, prices = (found[name].flatten() if name in found else none for name in _PAIRS)
+    whole = [found[name] for name in (*extra_names, "dataset", "sites")]
+    nulls = [*whole, lists, places, prices]
     if any(array.null_count for array in nulls):
         raise stop(path, "a value is missing")
     return _Piece(
         found["dataset"].cast(pa.string()),
         _site_rows(path, found["sites"], words),
         lists.cast(pa.int64()).to_numpy(),
+        places.cast(pa.int32()).to_numpy(),
+        prices.cast(pa.int64()).to_numpy(),
         {name: found[name].to_numpy(zero_copy_only=False) for name in extra_names},
     )
 

@@ -1,10 +1,11 @@
 """The price bound of a million datasets: no plan costs less, from prices alone.
 
-For row prices p >= 0 and messages 0 <= m_es <= 12 f_e g_s of flows e with one replica at both
-ends, with units u (co-located groups, else single datasets) of n_u replicas,
+For row prices p >= 0, messages 0 <= m_es <= 12 f_e g_s of flows e with one replica at both ends
+and prices l_q >= 0 of separated pairs q at one place each, with units u (co-located groups, else
+single datasets) of n_u replicas,
 
-    L(p, m) = sum_u (sum of the n_u smallest, over operators, of the smallest, over their light
-              sites s open to u, of sum over d in u of c'_ds) - sum_r p_r b_r
+    L(p, m, l) = sum_u (sum of the n_u smallest, over operators, of the smallest, over their light
+                 sites s open to u, of sum over d in u of c'_ds) - sum_r p_r b_r - sum_q l_q
 
 is a lower bound on the cost of every plan: the argument, and what is relaxed, stands in
 `placement.certificate.bound`. c' is defined in `reduced`. Here a derived dataset is granted the
@@ -73,20 +74,23 @@ def price_bound(
     prices: Prices,
     groups: Groups,
 ) -> Bound:
-    """L(p, m) from below."""
+    """L(p, m, l) from below."""
     paid = {name: price for name, price in prices.rows.items() if price}
     terms: list[Term] = [term for component in costs.values() for term in component]
     terms += [t.times(price) for name, price in paid.items() for t in rows[name].terms]
-    reduced = ReducedCosts(city, terms, prices.messages)
+    reduced = ReducedCosts(city, terms, prices.messages, prices.meetings)
     choice = Chooser(city, rows, reduced).choose(groups)
     loads = loads_of(city, choice.sites)
     cost = sum((loads.value(component) for component in costs.values()), Fraction(0))
     loaded = {name: price * rows[name].load(loads) for name, price in paid.items()}
     messages = _messages(city, prices.messages, reduced, choice.sites)
+    apart = Fraction(prices.meetings.paid(choice.sites, city.places.operator_of), MESSAGE_UNIT)
     constant = sum((price * rows[name].limit for name, price in paid.items()), Fraction(0))
-    value = cost + sum(loaded.values(), Fraction(0)) + messages.paid - messages.granted - constant
+    constant += Fraction(prices.meetings.total, MESSAGE_UNIT)
+    value = cost + sum(loaded.values(), Fraction(0)) + messages.paid - messages.granted
+    value += apart - constant
     magnitude = cost + sum(map(abs, loaded.values()), Fraction(0)) + messages.paid
-    magnitude += messages.granted + messages.most
+    magnitude += messages.granted + messages.most + apart
     magnitude += paid.get("moves", Fraction(0)) * totals.placed
     k = reduced.roundings(int(np.diff(groups.offsets).max(initial=0)))
     slack = 2 * Fraction(k, MANTISSA - k) * magnitude

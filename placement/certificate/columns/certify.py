@@ -97,7 +97,7 @@ def _judged(
     costs, rows, loads = cost_terms(city), read_rows(city, totals), loads_of(city, plan.sites)
     spent = exact_costs(costs, loads, lineage_cost(city, plan.sites))
     row_loads = {name: row.load(loads) for name, row in rows.items()}
-    prices = read_prices(city, placed, rows)
+    prices = read_prices(city, placed, rows, groups)
     bound = price_bound(city, costs, rows, totals, prices, groups)
     claims = _Claims(spent.objective, bound, *claimed)
     priced = [*_unpriced(city, plan.sites), *claims.objective_failures()]

@@ -1,4 +1,4 @@
-"""Prices of rows and messages of flows: those a bound is proven for, and what else."""
+"""Prices of rows, flows and separated pairs: those a bound is proven for, and what else."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from models.columns import MICRO, Flags, Integers, PlacedColumns
+from models.columns import MICRO, Flags, Groups, Integers, PlacedColumns
 from placement.certificate.columns.city import ColumnCity
 from placement.certificate.columns.costs import egress_prices
+from placement.certificate.columns.meetings import Meetings, read_meetings
 from placement.certificate.columns.naming import cut, told
 from placement.certificate.columns.rows import Row
 from placement.certificate.costs import MONTHS
@@ -20,7 +21,7 @@ from placement.certificate.exact import MOST_DIGITS, common_denominator
 PRICE_UNIT = 10**12
 """Row prices are whole numbers of 1e-12 EUR."""
 MESSAGE_UNIT = 10**6
-"""Messages are whole numbers of 1e-6 EUR."""
+"""Messages and prices of pairs are whole numbers of 1e-6 EUR."""
 BLOCK = 1 << 16
 
 
@@ -31,11 +32,14 @@ class Prices:
     rows: Mapping[str, Fraction]
     messages: NDArray[np.int64]
     """(F, S) in 1e-6 EUR a year, or (0, S) where there are none."""
+    meetings: Meetings
     failures: tuple[str, ...]
     checked: int
 
 
-def read_prices(city: ColumnCity, placed: PlacedColumns, rows: Mapping[str, Row]) -> Prices:
+def read_prices(
+    city: ColumnCity, placed: PlacedColumns, rows: Mapping[str, Row], groups: Groups
+) -> Prices:
     """Keep the prices for which the bound is proven; name the others."""
     failures, kept = list[str](), dict[str, Fraction]()
     for name, price in placed.row_prices.items():
@@ -46,8 +50,9 @@ def read_prices(city: ColumnCity, placed: PlacedColumns, rows: Mapping[str, Row]
         else:
             kept[name] = Fraction(int(price), PRICE_UNIT)
     messages, wrong = _messages(city, placed.flow_prices)
-    checked = len(placed.row_prices) + messages.size
-    return Prices(kept, messages, (*cut(failures), *wrong), checked)
+    meetings, unproven = read_meetings(city, placed, groups)
+    checked = len(placed.row_prices) + messages.size + len(placed.pair_prices)
+    return Prices(kept, messages, meetings, (*cut(failures), *wrong, *unproven), checked)
 
 
 def _messages(city: ColumnCity, given: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:

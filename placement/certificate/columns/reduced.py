@@ -2,6 +2,7 @@
 
     c'_ds = c_ds + sum_r p_r w_r(d, s) + sum over flows e out of d of m_es
             - sum over flows e into d of max over the sites t of the operator of s of m_et
+            + sum over pairs q of d with s at their place of l_q
 
 is linear in four features of d with coefficients by *class*, the datasets of one tariff, profile
 and tuple of sites of today. Each coefficient is the sum of at most four tables, each correctly
@@ -9,10 +10,11 @@ rounded from exact integers.
 
 Error: with u = 2^-53 and M the sum of the magnitudes of all terms, a computed value is within
 gamma_k M of the exact one, gamma_k = k u / (1 - k u), where k counts the roundings a term passes
-(Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1). A term of a dataset passes 11:
+(Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1). A term of a dataset passes 12:
 its table (1), the sum of tables (3), the feature (1), the product (1), the sum of features (3),
-and two sums with messages (2). A message passes 3 and as many as the dataset has flows; a sum
-over the members of a group as many more as there are members. `roundings` is larger than all.
+and three sums with messages and pairs (3). A message passes 4 and as many as the dataset has
+flows, the price of a pair 4 and as many as it has pairs; a sum over the members of a group as many
+more as there are members. `roundings` is larger than all.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from placement.certificate.columns.loads import (
     axes_of,
     merged,
 )
+from placement.certificate.columns.meetings import Meetings
 from placement.certificate.columns.prices import MESSAGE_UNIT
 from placement.certificate.columns.sums import distinct
 
@@ -45,7 +48,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ends:
-    """Flows by the dataset at one of their ends."""
+    """Flows by the dataset at one of their ends; or ends of pairs by their dataset."""
 
     offsets: Integers
     """(N + 1,)"""
@@ -71,9 +74,16 @@ class Ends:
 class ReducedCosts:
     """c' of any datasets at all sites."""
 
-    def __init__(self, city: ColumnCity, terms: list[Term], messages: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        city: ColumnCity,
+        terms: list[Term],
+        messages: NDArray[np.int64],
+        meetings: Meetings,
+    ) -> None:
         self._city = city
         self._messages = messages
+        self._meetings = meetings
         axes = axes_of(city)
         self._class_of, rows = _classes(city)
         sizes = len(rows["tariff"]), len(city.places.ids)
@@ -102,6 +112,8 @@ class ReducedCosts:
                 cost += part
         if len(self._messages):
             self._add_messages(cost, datasets)
+        if len(self._meetings):
+            self._add_meetings(cost, datasets)
         cost[~self.open.take(of_class, axis=0)] = np.inf
         self._close_fixed(cost, datasets)
         return cost
@@ -126,6 +138,19 @@ class ReducedCosts:
             granted = np.add.reduceat(self.granted(flows) / MESSAGE_UNIT, starts, axis=0)
             cost[some] -= granted[:, self._city.places.operator_of]
 
+    def _add_meetings(self, cost: Floats, datasets: Integers) -> None:
+        ends, starts, some = self._apart.of(datasets)
+        if not len(ends):
+            return
+        pairs, places = ends % len(self._meetings), self._city.places
+        counts = np.diff(starts, append=len(ends))
+        width = self._meetings.sites + len(places.operators)
+        cell = np.repeat(np.arange(len(some)), counts) * width + self._meetings.place[pairs]
+        price = self._meetings.price[pairs] / MESSAGE_UNIT
+        paid = np.bincount(cell, price, len(some) * width).reshape(len(some), width)
+        at, by_operator = np.split(paid, [self._meetings.sites], axis=1)
+        cost[some] += at + by_operator[:, places.operator_of]
+
     def granted(self, flows: Integers | slice) -> NDArray[np.int64]:
         """(n, O) the largest message among the sites of each operator, 1e-6 EUR."""
         messages = self._messages[flows]
@@ -141,6 +166,12 @@ class ReducedCosts:
     @cached_property
     def _into(self) -> Ends:
         return _ends(self._city.facts.flow_derived, len(self._city))
+
+    @cached_property
+    def _apart(self) -> Ends:
+        """Number q is the first end of priced pair q, P + q its second end."""
+        both = np.concatenate([self._meetings.first, self._meetings.second])
+        return _ends(both, len(self._city))
 
     @cached_property
     def _fixed(self) -> dict[int, Flags]:
@@ -163,7 +194,8 @@ class ReducedCosts:
     def roundings(self, largest_group: int) -> int:
         """k: more roundings than any term of a unit passes."""
         flows = self._out.most + self._into.most if len(self._messages) else 0
-        return 32 + largest_group + flows
+        pairs = self._apart.most if len(self._meetings) else 0
+        return 32 + largest_group + flows + pairs
 
 
 def _classes(city: ColumnCity) -> tuple[Integers, dict[str, Integers]]:

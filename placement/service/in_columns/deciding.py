@@ -259,6 +259,7 @@ def _write(
         placed,
         {PROFILE: eligibility.profile_of},
         flow_source=read.facts.flow_source,
+        pair_first=read.facts.pair_first,
     )
 
 

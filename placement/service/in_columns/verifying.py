@@ -115,4 +115,9 @@ def _in_register_order(found: PlanColumns, register: SiteRegister) -> PlacedColu
     flows = np.zeros((len(found.placed.flow_prices), len(row)), dtype=np.int64)
     known = rows < len(row)
     flows[:, rows[known]] = found.placed.flow_prices[:, known]
-    return PlacedColumns(sites, found.placed.row_prices, flows)
+    places = found.placed.pair_places
+    known_places = (places >= 0) & (places < len(rows))
+    places = np.where(known_places, rows[np.where(known_places, places, 0)], places)
+    return PlacedColumns(
+        sites, found.placed.row_prices, flows, places.astype(np.int32), found.placed.pair_prices
+    )
