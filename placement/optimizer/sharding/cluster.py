@@ -11,9 +11,11 @@ import dask
 import distributed
 from distributed import Client
 
-NO_PAGES: dict[str, list[str]] = {
+OPTIONS: dict[str, object] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
+    # A worker that died is started again, however long a busy machine takes over it.
+    "distributed.deploy.lost-worker-timeout": "1 hour",
 }
 
 
@@ -32,7 +34,7 @@ def local_client(parts: int, workers: int | None = None) -> Iterator[Client]:
     count = workers or max(1, min(parts, os.cpu_count() or 1))
     untyped: Any = distributed
     with (
-        dask.config.set(NO_PAGES),
+        dask.config.set(OPTIONS),
         untyped.LocalCluster(
             n_workers=count,
             threads_per_worker=1,

@@ -17,7 +17,7 @@ POLL_S = 0.1
 """How often a wait looks at the watch,"""
 ALIVE_S = 2.0
 """and how often at whether the worker is still there."""
-RETURN_S = 20.0
+RETURN_S = 60.0
 """How long a lost worker may take to be replaced where no other is left."""
 CHANGES = frozenset({"near", "settle", "keep"})
 """Calls that leave something behind, besides a survey, which begins anew."""

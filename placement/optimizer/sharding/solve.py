@@ -123,6 +123,7 @@ def solve_sharded(
         Deadline, cancellation and progress; phases reading, prices, sift, core, placing.
     client
         Of a Dask cluster whose workers have this package; by default processes on this machine.
+        Calls are pickled: whoever reaches the cluster may run code there, so it wants TLS.
     start
         (R,) prices of a similar problem.
 
