@@ -7,5 +7,6 @@ this process, and by nothing else in the package.
 from placement.optimizer.progress import Progress
 from placement.optimizer.solving import solve
 from placement.optimizer.standalone import own_costs
+from placement.optimizer.warm import Start
 
-__all__ = ["Progress", "own_costs", "solve"]
+__all__ = ["Progress", "Start", "own_costs", "solve"]

@@ -25,6 +25,7 @@ from placement.optimizer.prices import (
 )
 from placement.optimizer.progress import Watch, gap_between
 from placement.optimizer.search import EXACT, Tally, plan_cost
+from placement.optimizer.warm import Start, warm_of
 
 LARGE = 2_000
 """Units from which on a problem is solved as arrays: below, one model of everything is as fast."""
@@ -36,7 +37,7 @@ def applies(instance: Instance) -> bool:
 
 
 def solve_by_arrays(
-    problem: Problem, instance: Instance, watch: Watch, tally: Tally
+    problem: Problem, instance: Instance, watch: Watch, tally: Tally, start: Start | None = None
 ) -> Solution | None:
     """The solution, without a core where there is none; None where its plan does not hold exactly.
 
@@ -49,7 +50,8 @@ def solve_by_arrays(
     with tally.building():
         arrays = arrays_of(instance)
     began = time.monotonic()
-    answer = solve_arrays(arrays, gap=float(problem.parameters.gap), watch=watch)
+    warm = None if start is None else warm_of(instance, start)
+    answer = solve_arrays(arrays, gap=float(problem.parameters.gap), watch=watch, start=warm)
     tally.solve_s += time.monotonic() - began
     tally.variables = max(tally.variables, int(instance.fitting.sum()))
     tally.constraints = max(tally.constraints, instance.units + len(instance.rows))

@@ -67,6 +67,10 @@ class ExactCheck:
             raise SolverError(f"the solver's answer breaks {broken}")
         return self.exceeded(placed)
 
+    def holds(self, placed: Placed) -> bool:
+        """Whether placements meet every constraint."""
+        return next(self._broken(placed), None) is None and not self.exceeded(placed)
+
     def exceeded(self, placed: Placed) -> list[Overload]:
         """Coupling rows that placements exceed, whatever else they break."""
         loads: dict[str, list[_Load]] = defaultdict(list)

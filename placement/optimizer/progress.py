@@ -13,7 +13,7 @@ class Progress:
     """Where a solve stands."""
 
     phase: str
-    """reading, prices, polish, search or core."""
+    """reading, arrays, prices, sift, relations, polish, core or search."""
     incumbent: float | None
     """EUR a year of the best plan so far."""
     bound: float | None
@@ -91,8 +91,8 @@ class Watch:
 
     def quiet(self) -> Watch:
         """The same watch without reports: for a part, whose numbers are not those of the whole."""
-        part = self.within(float("inf"))
-        part._progress = None
+        part = Watch(self._limit_s, None, self._cancel)
+        part._start, part.phase = self._start, self.phase
         return part
 
     def enter(self, phase: str, incumbent: float | None = None, bound: float | None = None) -> None:

@@ -110,6 +110,11 @@ class Search:
                 self.watch.enter("search", self._incumbent, self.bound)
                 self._whole()
 
+    def begin_from(self, chosen: Flags | None) -> None:
+        """Take a plan that was good before, if it still holds, as the best so far."""
+        if chosen is not None and self.check.holds(self.instance.site_ids(chosen)):
+            self.chosen, self.objective = chosen, plan_cost(self.instance, chosen)
+
     @property
     def _incumbent(self) -> float | None:
         return None if self.chosen is None else self.objective

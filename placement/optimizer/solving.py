@@ -17,6 +17,7 @@ from placement.optimizer.prices import published
 from placement.optimizer.progress import OutOfTime, Progress, Watch
 from placement.optimizer.relaxation import Relaxed, solve_relaxation
 from placement.optimizer.search import Search, Tally
+from placement.optimizer.warm import Start, chosen_before
 from placement.optimizer.whole import whole_model
 
 
@@ -25,6 +26,7 @@ def solve(
     *,
     progress: Callable[[Progress], None] | None = None,
     cancel: threading.Event | None = None,
+    start: Start | None = None,
 ) -> Solution:
     """The cheapest placements that meet every constraint, with the proof of how good they are.
 
@@ -36,6 +38,9 @@ def solve(
         Called with each new phase, and a few times a second, from the calling thread.
     cancel
         Set it to stop within about half a second; the answer is then that of a time limit.
+    start
+        An earlier answer to a similar problem. It saves work; which of several plans within the
+        gap is found may depend on it.
 
     Returns
     -------
@@ -65,22 +70,26 @@ def solve(
         watch.enter("core")
         members = [instance.of.datasets[d].id for d in instance.members[stuck[0]]]
         return _infeasible(find_core(alone(problem, members), watch), tally)
-    return _by_arrays(problem, instance, watch, tally) or _by_one_model(
-        problem, instance, watch, tally
+    return _by_arrays(problem, instance, watch, tally, start) or _by_one_model(
+        problem, instance, watch, tally, start
     )
 
 
-def _by_arrays(problem: Problem, instance: Instance, watch: Watch, tally: Tally) -> Solution | None:
+def _by_arrays(
+    problem: Problem, instance: Instance, watch: Watch, tally: Tally, start: Start | None
+) -> Solution | None:
     """The answer for a large problem; None for any other."""
     if not applies(instance):
         return None
-    solution = solve_by_arrays(problem, instance, watch, tally)
+    solution = solve_by_arrays(problem, instance, watch, tally, start)
     if solution is not None and solution.termination is Termination.INFEASIBLE:
         return _explained(problem, watch, tally)
     return solution
 
 
-def _by_one_model(problem: Problem, instance: Instance, watch: Watch, tally: Tally) -> Solution:
+def _by_one_model(
+    problem: Problem, instance: Instance, watch: Watch, tally: Tally, start: Start | None
+) -> Solution:
     """The answer of a relaxation and a search in one model."""
     try:
         ending, relaxed = _relax(instance, watch, tally)
@@ -93,6 +102,8 @@ def _by_one_model(problem: Problem, instance: Instance, watch: Watch, tally: Tal
     search = Search(
         instance, ExactCheck(problem), relaxed, float(problem.parameters.gap), watch, tally
     )
+    if start is not None:
+        search.begin_from(chosen_before(instance, start))
     search.run()
     if search.infeasible:
         return _explained(problem, watch, tally)

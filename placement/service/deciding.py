@@ -62,7 +62,7 @@ from placement.certificate import (
 from placement.eligibility import PolicyEngine, open_engine
 from placement.errors import CertificateError, GapNotReached, JobCancelled, SolverError
 from placement.explaining import constraint_sentence
-from placement.optimizer import Progress, solve
+from placement.optimizer import Progress, Start, solve
 from placement.reading import Reading, Request, policies_of, read_inputs
 from placement.settings import Settings
 from placement.steps import Report, Step, silent
@@ -94,6 +94,7 @@ def decide_on(
     *,
     fixed: tuple[FixedPair, ...] = (),
     cancel: threading.Event | None = None,
+    start: Plan | None = None,
 ) -> Decision:
     """Decide on inputs that were read, by the policies that an engine holds.
 
@@ -107,6 +108,9 @@ def decide_on(
         Pairs that are required or forbidden: a what-if.
     cancel
         Set it to stop within about half a second.
+    start
+        The plan of a similar city to start from, for what-ifs. Decisions that somebody may approve
+        start from nothing, so that a replay on the same inputs comes out the same.
 
     Raises
     ------
@@ -120,7 +124,12 @@ def decide_on(
         return NoEligibleSite(datasets=unplaceable, obligations=table.obligations)
     _unless_cancelled(cancel)
     problem = problem_of(read, table).model_copy(update={"fixed": fixed})
-    solution = solve(problem, progress=lambda at: progress(_solving(at)), cancel=cancel)
+    solution = solve(
+        problem,
+        progress=lambda at: progress(_solving(at)),
+        cancel=cancel,
+        start=None if start is None else start_of(start),
+    )
     _unless_cancelled(cancel)
     if solution.termination is Termination.INFEASIBLE:
         sentences = tuple(constraint_sentence(name) for name in solution.core)
@@ -131,6 +140,11 @@ def decide_on(
     certified = _certified(read, claims, engine)
     _unless_cancelled(cancel)
     return Decided(plan=_plan(read, solution, claims, certified))
+
+
+def start_of(plan: Plan) -> Start:
+    """What a plan leaves to the next solve: its prices and placements."""
+    return Start(plan.prices, {placed.dataset: placed.sites for placed in plan.placements})
 
 
 def _certified(read: Reading, claims: Claims, engine: PolicyEngine) -> Certified:

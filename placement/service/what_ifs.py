@@ -23,6 +23,7 @@ from models import (
     JobKind,
     NoEligibleSite,
     Obligation,
+    Plan,
     PlanDiff,
     PolicyDataset,
     PolicyInput,
@@ -45,7 +46,7 @@ from placement.service.deciding import decide_on
 from placement.service.decisions import before_of, require_all_rows
 from placement.service.diff import diff, resting_today
 from placement.service.jobs import submit
-from placement.service.plans import ANSWER
+from placement.service.plans import ANSWER, plan_of
 from placement.service.situation import Situation, situation
 from placement.service.working import JobEnding
 from placement.steps import Report, Step
@@ -95,7 +96,14 @@ def what_if_job(city: City, job: Job, report: Report, cancel: threading.Event) -
     given = situation(city, asked.parameters)
     require_known(asked, given.reading.catalog, given.reading.register)
     engine = without_sites(city.engine(given.basis.policies), asked.sites_out)
-    answer = decide_on(given.reading, engine, report, fixed=asked.fixed, cancel=cancel)
+    answer = decide_on(
+        given.reading,
+        engine,
+        report,
+        fixed=asked.fixed,
+        cancel=cancel,
+        start=_standing_plan(city, given),
+    )
     found = _report(city, asked, given, answer)
     documents = ((ANSWER, canonical_json(answer)), (REPORT, canonical_json(found)))
     result = _result(answer, found)
@@ -105,6 +113,15 @@ def what_if_job(city: City, job: Job, report: Report, cancel: threading.Event) -
         return {"what_if": kept[-1], **result}
 
     return ending
+
+
+def _standing_plan(city: City, given: Situation) -> Plan | None:
+    """The plan that stands, from which a plan of a similar city is not far."""
+    if given.basis.standing is None:
+        return None
+    with city.store.reading() as tx:
+        standing = Decisions(tx).get(given.basis.standing)
+    return plan_of(city.store, standing)
 
 
 def require_known(asked: WhatIf, catalog: Catalog, register: SiteRegister) -> None:
