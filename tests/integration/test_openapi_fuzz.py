@@ -39,6 +39,7 @@ SLOW = {
     "policies.check": 2,
     "eligibility.read": 1,
     "catalogs.import": 4,
+    "drills.ask": 2,
 }
 """Operations that look at the whole city, and how many examples they get instead."""
 EXAMPLE_CITY = Path(__file__).parents[2] / "placement" / "example"
