@@ -26,6 +26,8 @@ from placement.optimizer.progress import Watch
 
 BY_OCTAVE = 0.5
 """Share of a core that is spread evenly over octaves of sizes; the rest is nearest for its size."""
+TIED = 1e-9
+"""A margin for a size below this is rounding: a tie."""
 WIDTH = 4.0
 """Columns of a core unit: sites within so many times the margin that chose the last unit."""
 
@@ -57,10 +59,12 @@ def choose_core(region: Region, size: int, start: Indices | None) -> Core:
     start
         (n, S) copies of a plan: its pairs are in.
     """
-    second = np.where(region.best > 0, np.inf, region.margin).min(axis=1)
+    home = region.home
+    second = np.where(home > 0, np.inf, region.margin).min(axis=1)
     ratio = second / region.size
+    ratio[ratio < TIED] = 0.0
     movable = np.flatnonzero(np.isfinite(ratio))
-    order = movable[np.argsort(ratio[movable], kind="stable")]
+    order = movable[np.lexsort((_mixed(len(ratio))[movable], ratio[movable]))]
     octave = np.floor(np.log2(region.size)).astype(np.intp)
     rank = np.empty(len(ratio), dtype=np.intp)
     for some in np.unique(octave[order]).tolist():
@@ -74,13 +78,24 @@ def choose_core(region: Region, size: int, start: Indices | None) -> Core:
     chosen[rest[: size - widest]] = True
     limit = np.zeros(int(octave.max(initial=0)) - int(octave.min(initial=0)) + 1)
     np.maximum.at(limit, octave[chosen] - octave.min(initial=0), ratio[chosen])
+    if len(order):
+        np.maximum(limit, ratio[order[min(size, len(order) - 1)]], out=limit)
     near = region.margin <= (WIDTH * limit[octave - octave.min(initial=0)] * region.size)[:, None]
+    if region.split is not None:
+        chosen |= region.split
     if start is not None:
-        chosen |= (start != region.best).any(axis=1)
+        chosen |= (start != home).any(axis=1)
         near |= start > 0
-    near |= region.best > 0
+    near |= home > 0
     units = np.flatnonzero(chosen)
     return Core(units, near[units] & np.isfinite(region.cost[units]))
+
+
+def _mixed(count: int) -> Indices:
+    """(n,) ranks that scatter neighbours: units are sorted by content, and ties take of all."""
+    scattered = np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    ranks: Indices = np.argsort(np.argsort(scattered, kind="stable"), kind="stable")
+    return ranks
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,10 @@ class CoreProgram:
     """(C,)"""
     single: Flags
     """(k,) units with one replica."""
+    site_of: Indices
+    """(k,) where all copies of a unit with one replica rest at first."""
+    base: Indices
+    """(n, S) copies when nothing leaves; none of core units with several replicas."""
 
     def start(self, x: Indices) -> Floats:
         """(C,) values of a plan, (n, S) copies."""
@@ -108,14 +127,13 @@ class CoreProgram:
 
     def plan(self, values: Floats) -> Indices:
         """(n, S) copies of all units of the region."""
-        region, units = self.region, self.core.units
-        x = region.best.copy()
-        x[units[~self.single]] = 0
+        units = self.core.units
+        x = self.base.copy()
         moved = np.rint(values).astype(np.intp)
         np.add.at(x, (units[self.unit], self.site), moved)
         ours = self.single[self.unit]
         away = np.bincount(self.unit[ours], moved[ours], len(units)).astype(np.intp)
-        x[units, region.best[units].argmax(axis=1)] -= away
+        x[units, self.site_of] -= away
         return x
 
 
@@ -151,7 +169,7 @@ def solve_core(
     """
     watch.check()
     if not len(made.unit):
-        return Found(made.region.best.copy(), Ending.OPTIMAL)
+        return Found(made.base.copy(), Ending.OPTIMAL)
     first = None if start is None else made.start(start)
     answer = made.program.solve(task, watch, start=first, known=known)
     x = None if answer.values is None else made.plan(answer.values)
@@ -177,16 +195,17 @@ def core_program(
     problem, units = region.problem, core.units
     single = problem.replicas[problem.class_of[units]] == 1
     there = core.open.copy()
-    home = region.best[units].argmax(axis=1)
+    home = region.home[units].argmax(axis=1)
     there[np.flatnonzero(single), home[single]] = False
     unit, site = np.nonzero(there)
-    fixed = region.best.copy()
-    fixed[units[~single]] = 0
+    fixed = region.home.copy()
+    fixed[units] = 0
+    fixed[units[single], home[single]] = problem.counts[units[single]].astype(np.intp)
     own = region.cost[units]
     cost = own[unit, site] - np.where(single, own[np.arange(len(units)), home], 0.0)[unit]
     with building():
         program = Program(cost, problem.counts[units][unit], region.value(fixed))
-        made = CoreProgram(region, core, program, unit, site, single)
+        made = CoreProgram(region, core, program, unit, site, single, home, fixed)
         _add_assignment(made)
         room = region.limits - region.totals(fixed)
         _add_rows(made, home, room if tighter is None else room - tighter, overload)
@@ -196,7 +215,7 @@ def core_program(
 
 def _add_assignment(made: CoreProgram) -> None:
     """No more copies leave a unit than it has; or as many rest somewhere as it wants."""
-    wanted = made.region.best[made.core.units].sum(axis=1).astype(np.float64).tolist()
+    wanted = made.region.home[made.core.units].sum(axis=1).astype(np.float64).tolist()
     starts = np.searchsorted(made.unit, np.arange(len(wanted) + 1)).tolist()
     for k, (amount, single) in enumerate(zip(wanted, made.single.tolist(), strict=True)):
         columns = np.arange(starts[k], starts[k + 1])
@@ -206,7 +225,7 @@ def _add_assignment(made: CoreProgram) -> None:
 
 def _add_rows(made: CoreProgram, home: Indices, room: Floats, overload: float) -> None:
     problem, units = made.region.problem, made.core.units
-    most = made.region.best[units].sum(axis=1).astype(np.float64)
+    most = made.region.home[units].sum(axis=1).astype(np.float64)
     everyone = np.arange(len(units))
     prices = made.region.prices.tolist()
     for row, weight, left, price in zip(

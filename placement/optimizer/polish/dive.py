@@ -42,7 +42,7 @@ def dive(region: Region, core: Core, watch: Watch, *, choices: int = 2) -> Indic
     """
     made = core_program(region, core, overload=OVERLOAD)
     if not len(made.unit):
-        return region.best.copy()
+        return made.base.copy()
     return _Dive(made, made.program.relaxed(watch), choices).run()
 
 
@@ -58,7 +58,7 @@ class _Dive:
     def run(self) -> Indices:
         self.value = self.floor = self.relaxed.run()
         if not np.isfinite(self.floor):
-            return self.made.region.best.copy()
+            return self.made.base.copy()
         x = self._descend()
         region = self.made.region
         for larger in AGAIN:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from placement.optimizer.arrays.problem import ArrayProblem, pair_costs, pair_weights
-from placement.optimizer.attributes import Floats, Indices
+from placement.optimizer.attributes import Flags, Floats, Indices
 
 SHRINK = 1e-9
 """Relative: rows with fractions keep this distance from their limit (see `Region.limits`)."""
@@ -26,12 +26,31 @@ class Region:
         EUR a year that they cost.
     prices
         (R,) of the rows.
+    placed
+        (n, S) copies where they rest unless a core moves them; at the best sites if not given.
+    split
+        (n,) units that the linear relaxation splits: `placed` rounds them.
     """
 
     problem: ArrayProblem
     room: Floats
     elsewhere: float
     prices: Floats
+    placed: Indices | None = None
+    split: Flags | None = None
+
+    @property
+    def home(self) -> Indices:
+        """(n, S) copies where they rest unless a core moves them."""
+        return self.best if self.placed is None else self.placed
+
+    def at_home(self, placed: Indices, split: Flags) -> Region:
+        """The same region with everybody at these sites; what is known of it stays known."""
+        other = replace(self, placed=placed, split=split)
+        for name in ("cost", "weights", "toll", "reduced", "best", "margin", "size", "limits"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
 
     @cached_property
     def cost(self) -> Floats:

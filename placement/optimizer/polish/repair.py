@@ -23,7 +23,7 @@ def repaired(region: Region, watch: Watch, start: Indices | None = None) -> Indi
     ------
     OutOfTime
     """
-    x = region.best.copy() if start is None else start.copy()
+    x = region.home.copy() if start is None else start.copy()
     totals, limits = region.totals(x), region.limits
     scale = 1.0 / np.maximum(np.abs(region.problem.rhs), 1e-300)
     if (totals <= limits).all():

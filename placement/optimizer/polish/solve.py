@@ -18,12 +18,15 @@ from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending
 from placement.optimizer.polish.monolith import Whole
 from placement.optimizer.polish.polishing import Polished, polish, region_of
+from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.resting import LocalResting
 from placement.optimizer.polish.spreading import counts_of, sites_of, spread_out
+from placement.optimizer.polish.vertex import vertex
 from placement.optimizer.polish.whole import solve_whole
-from placement.optimizer.pricing.dual import evaluate
+from placement.optimizer.pricing.dual import bound_of, evaluate
 from placement.optimizer.pricing.find import Priced, find_prices
 from placement.optimizer.pricing.merge import merge
+from placement.optimizer.pricing.shard import Pick
 from placement.optimizer.progress import OutOfTime, Watch
 
 TINY = 2_000
@@ -34,6 +37,12 @@ MODERATE = 600_000
 """Pairs that one HiGHS model may have after reduced costs have ruled out the others."""
 SMALL_SHARE = 0.15
 """Share of the time that price and polish may take of a small problem."""
+VERTEX = 3_000
+"""Units of the first relaxation from which plans begin; doubled until it meets the bound."""
+CLOSE = 1e-8
+"""Relative distance from the bound at which it does."""
+ENOUGH = 0.3
+"""Share of that distance that may remain in a round that needs no more units."""
 EXACT = 1e-9
 """Relative difference below which objective and bound are one number: sums of floats."""
 
@@ -236,13 +245,33 @@ class Separable:
 
     def _polish(self, watch: Watch) -> None:
         with self._phase("sift"):
-            polished = Polished(*region_of(self.shard, self.prices, watch))
+            polished = Polished(*self._region(watch))
         with self._phase("core"):
             try:
                 polish(polished, self.bound, self.gap, watch)
             finally:
                 if polished.x is not None:
                     self._keep_region(polished)
+
+    def _region(self, watch: Watch) -> tuple[Pick, Region]:
+        """Near ties at a vertex of the relaxation; its duals become the prices where better."""
+        size = VERTEX
+        while True:
+            pick, region = region_of(self.shard, self.prices, watch)
+            found = vertex(region, size, watch)
+            placed = region.at_home(found.home, found.split)
+            if found.value - self.bound <= CLOSE * abs(self.bound):
+                return pick, placed
+            part = self.shard.evaluate(found.prices, watch)
+            bound = bound_of(part, found.prices, self.shard.rhs)
+            nearer = found.value - max(bound, self.bound) < ENOUGH * (found.value - self.bound)
+            if bound > self.bound:
+                self.prices, self.bound = found.prices, bound
+                self.proven_by_prices = bound
+            if size >= region.problem.units:
+                return pick, placed
+            if not nearer:
+                size *= 2
 
     def _keep_region(self, polished: Polished) -> None:
         """The plan of a region and of everybody at rest, one site a unit."""

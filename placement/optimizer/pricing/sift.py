@@ -43,6 +43,8 @@ CORE = 3_000
 """Units of the linear programme at first,"""
 MOST = 9_000
 """and at most, before it begins anew."""
+TIED = 3 * PER_DECADE
+"""Bins of margins that are rounding: exact ties."""
 WIDER = 6.0
 """Pairs of the programme, in margins of its last unit."""
 ROUNDS = 6
@@ -155,8 +157,14 @@ def _look(frame: _Frame, prices: Floats) -> _Here:
 
 
 def _nearest(shard: Shard, here: _Here, count: int) -> tuple[Pick, float]:
-    """At least so many units with the smallest margins, and the largest of these by spread."""
-    bins = int(np.searchsorted(np.cumsum(here.bins), count)) + 1
+    """All exact ties, so many units with the next margins, and the largest of these by spread.
+
+    Prices of a vertex tie whole classes exactly, often too many: these say nothing of how far the
+    prices may go next, the others do.
+    """
+    reached = np.cumsum(here.bins)
+    wanted = min(int(reached[TIED]) + count, int(reached[-1]))
+    bins = int(np.searchsorted(reached, wanted)) + 1
     return shard.near(bins), float(10.0 ** (LOWEST + min(bins, len(here.bins)) / PER_DECADE))
 
 
