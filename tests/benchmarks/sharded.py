@@ -54,7 +54,9 @@ class Measured:
     pass_core_s: float
     """One round: seconds of one core, all parts one after another, for these units."""
     part_mb: float
-    """Resident memory of the largest worker at its peak, beyond that of an empty one."""
+    """Resident memory of the largest worker at its peak, beyond that of an empty one, MB."""
+    empty_mb: float
+    """Of a worker without a part: Python, NumPy, Dask."""
     broken: int
 
 
@@ -80,7 +82,7 @@ def looked_at(part, problem, sites):
     return len(broken), peak, time.process_time() - began
 
 
-def _peak_mb(*_):
+def _peak_mb():
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0]) * 1024 / 1e6
 
@@ -111,6 +113,7 @@ def measured(problem, shards, folder):
                 picked_bytes=traffic.bytes("sample", "near", "keep"),
                 pass_core_s=sum(seconds for _, _, seconds in looks),
                 part_mb=max(peak for _, peak, _ in looks) - empty,
+                empty_mb=empty,
                 broken=sum(broken for broken, _, _ in looks),
             )
 
@@ -142,9 +145,10 @@ def estimated(row, units, assumed):
     """What a problem of so many units takes, from one that was measured.
 
     With N units, n measured ones in k parts, P a core's seconds for a round of these, B a part's
-    bytes a round, K the rounds, M the bytes of memory a unit, D the bytes of picks:
+    bytes a round, K the rounds, M the bytes of memory a unit, E those of
+    an empty worker, D the bytes of picks:
 
-        machines = ceil(N M / (memory spare))          one part a core
+        machines = ceil(N M / (memory spare - cores E))     one part a core
         parts    = machines cores
         round    = N P / n / (parts speedup) + parts B / wire + latency
         own      = prices + sift + core - K P / k      the controller's share, as measured
@@ -156,7 +160,8 @@ def estimated(row, units, assumed):
     D is what was measured and PICKED_MOST: picks do not grow beyond sift.NEAR_MOST units.
     """
     memory = row.part_mb * 1e6 * row.shards / row.units
-    machines = math.ceil(units * memory / (assumed.memory_gb * 1e9 * assumed.spare))
+    room = assumed.memory_gb * 1e9 * assumed.spare - assumed.cores * row.empty_mb * 1e6
+    machines = math.ceil(units * memory / room)
     parts = machines * assumed.cores
     wire = assumed.wire_mb_s * 1e6
     scan = units * row.pass_core_s / row.units / (parts * assumed.speedup)

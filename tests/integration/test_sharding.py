@@ -35,10 +35,10 @@ from tests.sharding_cases import (
 GAP = 1e-4
 LARGE = Recipe(20_000, 10, seed=3)
 OTHERS = [
-    Recipe(20_000, 10, seed=4, tightness=0.95),
+    Recipe(8_000, 10, seed=4, tightness=0.95),
     Recipe(20_000, 10, seed=5, distinct=400),
-    Recipe(12_000, 10, seed=6, replicated=0.3),
-    Recipe(12_000, 12, seed=7, migration=True),
+    Recipe(8_000, 10, seed=6, replicated=0.3),
+    Recipe(8_000, 10, seed=7, migration=True),
 ]
 
 
@@ -89,7 +89,7 @@ def check(answer, alone, problem, shares):
     assert answer.gap == pytest.approx((answer.objective - answer.bound) / answer.objective)
 
 
-@pytest.mark.parametrize("shares", [(1,), (1, 1), (1, 1, 1, 1), (1, 30, 4), (2, 0, 3)])
+@pytest.mark.parametrize("shares", [(1,), (1, 1), (1, 1, 1, 1), (1, 30, 0, 4)])
 def test_however_it_is_cut(client, whole, alone, shares):
     with solve_sharded(loaders(LARGE, shares), gap=GAP, watch=Watch(60), client=client) as answer:
         check(answer, alone, whole, shares)
@@ -187,7 +187,7 @@ class Kills:
             os.kill(self.pids[0], signal.SIGKILL)
 
 
-@pytest.mark.parametrize("phase", ["prices", "sift", "placing"])
+@pytest.mark.parametrize("phase", ["sift", "placing"])
 def test_a_lost_worker_is_replaced(client, whole, alone, phase):
     kills, shares = Kills(client, phase), (1, 1)
     watch = Watch(120, progress=kills)

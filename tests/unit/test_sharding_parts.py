@@ -11,7 +11,7 @@ from placement.optimizer.arrays.solution import plan_cost, violations
 from placement.optimizer.pricing.dual import evaluate
 from placement.optimizer.pricing.margins import BINS
 from placement.optimizer.progress import OutOfTime, Watch
-from placement.optimizer.sharding.holding import Held, Holder, Keeper
+from placement.optimizer.sharding.holding import BLOCK, Held, Holder, Keeper
 from placement.optimizer.sharding.wire import Call, Failure, Traffic, packed, unpacked
 from tests.benchmarks.instances import Recipe, make_instance
 from tests.benchmarks.sharded import Assumed, Measured, estimated
@@ -51,8 +51,8 @@ def test_near_ties_go_where_they_are_sent_and_the_rest_stays(distinct):
     moved = np.zeros((keeper.merged.problem.units, problem.sites), dtype=np.intp)
     np.add.at(moved, (group, sites[:, 0]), 1)
     assert np.array_equal(moved[pick.units], x)
-    assert answer.cost == plan_cost(problem, sites)
-    assert np.array_equal(answer.totals, row_totals(problem, load_of(problem, sites)))
+    assert answer.cost == pytest.approx(plan_cost(problem, sites), rel=1e-12)
+    assert answer.totals == pytest.approx(row_totals(problem, load_of(problem, sites)), rel=1e-12)
     assert answer.broken == ()
 
 
@@ -161,7 +161,7 @@ def test_the_estimate_is_its_arithmetic():
     row = Measured(
         units=1_000_000, sites=20, shards=2, seconds=4.7, phases=phases, bound=1.0, objective=1.0,
         gap=0.0, rounds=6, round_bytes=4_000.0, picked_bytes=10_000_000, pass_core_s=0.5,
-        part_mb=50.0, broken=0,
+        part_mb=50.0, empty_mb=0.0, broken=0,
     )  # fmt: skip
     assumed = Assumed(
         cores=10, memory_gb=25.0, spare=0.8, speedup=0.5, wire_mb_s=100.0, latency_s=0.0,
@@ -177,3 +177,12 @@ def test_the_estimate_is_its_arithmetic():
     assert answer["seconds"] == pytest.approx(6 * round_s + picked + own + placing)
     assert answer["reading_s"] == pytest.approx(80.0)
     assert answer["eur"] == pytest.approx(5 * (answer["seconds"] + 80.0) * 0.001)
+
+
+def test_plans_of_many_blocks_add_up():
+    problem = make_instance(Recipe(BLOCK + 1_000, 5, seed=2))
+    keeper, _, _, answer = kept(problem, 150)
+    sites = keeper.sites(WATCH).astype(np.intp)
+    assert answer.cost == pytest.approx(plan_cost(problem, sites), rel=1e-12)
+    assert answer.totals == pytest.approx(row_totals(problem, load_of(problem, sites)), rel=1e-12)
+    assert answer.broken == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,7 +30,9 @@ Writer = Callable[[int, ArrayProblem, Indices], Any]
 """Part, its problem, and (U, n) sites: whatever it returns comes back."""
 
 SMALL = 60_000
-"""Pairs up to which equal units of a part are left as they are: see `placing.SMALL`."""
+"""Pairs up to which equal units of a part stay apart: the whole problem may be solved at once."""
+BLOCK = 1 << 17
+"""Units of which a plan is checked at once."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +144,13 @@ class Keeper:
         rest = getattr(held, "sites", np.full((merged.units, width), -1, dtype=np.intp))
         x = x.astype(np.intp)
         if merged.units == problem.units:
-            rest = rest.copy()
             rest[units] = -1
             own = sites_of(x, merged.replicas[merged.class_of[units]])
             rest[units, : own.shape[1]] = own[:, : rest.shape[1]]
             self._sites = rest
         else:
             self._sites = spread_out(self._copies(rest, units, x), self.merged.group)[:, None]
-        broken = violations(replace(problem, rows=()), self._sites)
-        totals = row_totals(problem, load_of(problem, self._sites))
-        return Kept(plan_cost(problem, self._sites), totals, tuple(broken))
+        return _held_against(problem, self._sites)
 
     def _copies(self, rest: Indices, units: Indices, x: Indices) -> Indices:
         """(G, S) copies of merged units."""
@@ -208,6 +208,19 @@ class Holder:
             return self._keeper.load(*call.arguments)
         watch = Watch(call.left_s, cancel=cancel)
         return getattr(self._keeper, call.name)(watch, *call.arguments, **call.options)
+
+
+def _held_against(problem: ArrayProblem, sites: Indices) -> Kept:
+    """A plan's cost and totals, block by block, as large parts leave little memory."""
+    costs, broken = [], set()
+    totals = np.zeros(len(problem.rows))
+    for begin in range(0, problem.units, BLOCK):
+        units = np.arange(begin, min(begin + BLOCK, problem.units))
+        block, at = problem.take(units), sites[units]
+        broken.update(violations(replace(block, rows=()), at))
+        totals += row_totals(block, load_of(block, at))
+        costs.append(plan_cost(block, at))
+    return Kept(math.fsum(costs), totals, tuple(sorted(broken)))
 
 
 def _mark(problem: ArrayProblem) -> int:
