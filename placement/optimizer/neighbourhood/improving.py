@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.neighbourhood.annealing import Annealer, Found, better
 from placement.optimizer.neighbourhood.pairs import pairs_of
-from placement.optimizer.progress import Watch, gap_between
+from placement.optimizer.neighbourhood.ready import make_ready
+from placement.optimizer.progress import OutOfTime, Watch, gap_between
 
 FIRST_WORK = 4_000_000
 """Links of the first round; each round looks at twice as many."""
@@ -51,6 +54,8 @@ def improve(
     searches = Annealer(pairs, prices, seed)
     best = Found(pairs.cost_of(at) if pairs.holds(at) else np.inf, at)
     least = pairs.rounded(bound)
+    with suppress(OutOfTime):
+        make_ready(watch)
     for number in range(rounds):
         if watch.expired or gap_between(best.cost, least) <= gap:
             break

@@ -17,6 +17,7 @@ from placement.optimizer.neighbourhood.annealing import Annealer
 from placement.optimizer.neighbourhood.exact import open_pairs, solve_core
 from placement.optimizer.neighbourhood.improving import FIRST_WORK
 from placement.optimizer.neighbourhood.pairs import Pairs, pairs_of
+from placement.optimizer.neighbourhood.ready import make_ready
 from placement.optimizer.pricing.find import find_prices
 from placement.optimizer.progress import OutOfTime, Watch
 
@@ -129,7 +130,7 @@ class _Solve:
         if np.isfinite(self.pairs.cost).sum() <= FIRST_PAIRS:
             self._prove(searches.reduced)
         while not self.done:
-            self.watch.check()
+            make_ready(self.watch)
             self._search(searches, number)
             if not self.done:
                 self._prove(searches.reduced)
@@ -168,6 +169,7 @@ class _Solve:
     def _search(self, searches: Annealer, number: int) -> None:
         began = time.monotonic()
         self.watch.enter("search", self._incumbent(), self.bound)
+        self.watch.check()
         found = searches.round(number, FIRST_WORK << number, self.watch, self.sites)
         if found.cost < self.objective:
             self._keep(found.sites)
