@@ -106,6 +106,7 @@ def as_columns(case: Case) -> ColumnCase:
     for given in case.flow_prices:
         amount = int(given.price * 10**6)
         messages[number[given.source, given.derived], site_of[given.site]] = amount
+    places, pairs = _pair_prices(case, facts, names)
     return ColumnCase(
         columns=columns,
         register=case.register,
@@ -127,9 +128,25 @@ def as_columns(case: Case) -> ColumnCase:
             sites=sites,
             row_prices={p.row: int(p.price * 10**12) for p in case.prices},
             flow_prices=messages,
+            pair_places=places,
+            pair_prices=pairs,
         ),
         ask=case.ask,
     )
+
+
+def _pair_prices(case: Case, facts: FactColumns, names: list[str]) -> tuple[Any, Any]:
+    """(Q,) places and prices; a whole operator's place is any of its sites: here the last one."""
+    ends = zip(facts.pair_first.tolist(), facts.pair_second.tolist(), strict=True)
+    number = {(names[i], names[j]): q for q, (i, j) in enumerate(ends)}
+    count = len(number) if case.separation_prices else 0
+    places, prices = np.full(count, -1, dtype=np.int32), np.zeros(count, dtype=np.int64)
+    for given in case.separation_prices:
+        pair = number[given.first, given.second]
+        at = [given.place in (s.id, s.operator) for s in case.register.sites]
+        places[pair] = np.flatnonzero(at)[-1]
+        prices[pair] = int(given.price * 10**6)
+    return places, prices
 
 
 def catalog_columns(catalog: Catalog) -> CatalogColumns:

@@ -39,7 +39,9 @@ def holding(case: Case) -> list[dict[str, tuple[str, ...]]]:
     """All placements that hold, and what they cost, by the certificate of columns."""
     found = []
     for placements in all_placements(case):
-        ours = as_columns(case.but(placements=placements, prices=(), flow_prices=()))
+        ours = as_columns(
+            case.but(placements=placements, prices=(), flow_prices=(), separation_prices=())
+        )
         proof = ours.judged()
         if all(c.holds for c in proof.checks if c.name not in JUDGED_ELSEWHERE):
             found.append((proof.objective, placements, ours, proof))
@@ -49,7 +51,7 @@ def holding(case: Case) -> list[dict[str, tuple[str, ...]]]:
 @SLOW
 @given(priced())
 def test_arrays_cost_and_weigh_what_the_certificate_says(case):
-    case = case.but(prices=(), flow_prices=())
+    case = case.but(prices=(), flow_prices=(), separation_prices=())
     for placements in all_placements(case)[:6]:
         ours = as_columns(case.but(placements=placements))
         proof = ours.judged()
@@ -86,7 +88,7 @@ def sorted_sites(built: Built, case: ColumnCase) -> np.ndarray:
 @SLOW
 @given(priced())
 def test_the_plan_is_the_best_of_all_and_certified(case):
-    case = case.but(prices=(), flow_prices=())
+    case = case.but(prices=(), flow_prices=(), separation_prices=())
     best = min((cost for cost, *_ in holding(case)), default=None)
     ours = as_columns(case)
     solution = solve_columns(city_of(ours, gap=0))

@@ -18,6 +18,7 @@ from models import (
     Relation,
     RowPrice,
     Separated,
+    SeparationPrice,
     Verdict,
     Violation,
 )
@@ -25,6 +26,7 @@ from tests import builders
 from tests.certificate_cases import Case, all_placements, closed_never, judge, naive_cost
 
 SITES = ("hall", "north", "north-2", "south")
+OPERATORS = ("city", "nord", "sued")
 money = st.decimals(0, 1, places=3)
 shares = st.sampled_from([Decimal(tenths) / 10 for tenths in (3, 5, 7, 9, 10, 10)])
 
@@ -84,8 +86,12 @@ def _relations(draw, datasets) -> tuple[Relation, ...]:
         found.append(CoLocated(members=(first.id, second.id)))
     if len(datasets) > 2:
         found.append(DerivedFrom(derived="d2", source="d0", monthly_transfer_gb=draw(money)))
-        if draw(st.booleans()):
-            found.append(Separated(members=("d1", "d2")))
+    together = any(isinstance(relation, CoLocated) for relation in found)
+    pairs = [("d0", "d1")] * (not together) + [("d1", "d2"), ("d0", "d2")] * (len(datasets) > 2)
+    for members in pairs:
+        level = draw(st.sampled_from((None, "site", "operator")))
+        if level is not None:
+            found.append(Separated(members=members, level=level))
     return tuple(found)
 
 
@@ -150,7 +156,19 @@ def priced(draw: st.DrawFn) -> Case:
     return case.but(
         prices=tuple(RowPrice(row=row, price=price) for row, price in chosen.items()),
         flow_prices=tuple(flow_prices),
+        separation_prices=tuple(_separation_prices(draw, case, amounts)),
     )
+
+
+def _separation_prices(draw, case: Case, amounts) -> list[SeparationPrice]:
+    """A place and a price for some of the pairs."""
+    found = []
+    for (first, second), level in case.city().separations.items():
+        place = draw(st.sampled_from((None, *(OPERATORS if level == "operator" else SITES))))
+        if place is not None:
+            price = draw(amounts)
+            found.append(SeparationPrice(first=first, second=second, place=place, price=price))
+    return found
 
 
 CONSTRAINTS = (
@@ -236,6 +254,44 @@ def test_flow_prices_alone_never_lift_the_bound_above_the_cheapest_plan(data):
 
 
 @SLOW
+@given(st.data())
+def test_prices_of_pairs_alone_never_lift_the_bound_above_the_cheapest_plan(data):
+    """Three datasets apart, with replicas, and nothing else that could hide an error."""
+    level = data.draw(st.sampled_from(("site", "operator")))
+    storage = data.draw(st.lists(money, min_size=4, max_size=4))
+    wanted = data.draw(st.lists(st.sampled_from((1, 1, 2)), min_size=3, max_size=3))
+    operators = ("city", "nord", "nord", "sued")
+    case = Case(
+        catalog=builders.catalog(
+            *(builders.dataset(f"d{i}", replicas=n) for i, n in enumerate(wanted)),
+            relations=tuple(
+                Separated(members=pair, level=level) for pair in (("d0", "d1"), ("d1", "d2"))
+            ),
+        ),
+        register=builders.register(
+            *(
+                builders.site(name, operator=operator, object_price_eur_per_gb_month=price)
+                for name, operator, price in zip(SITES, operators, storage, strict=True)
+            )
+        ),
+        parameters=Parameters(
+            as_of=builders.AS_OF,
+            operator_volume_share_max=Decimal(1),
+            operator_critical_share_max=Decimal(1),
+        ),
+        placements={},
+        ask=closed_never,
+    )
+    plans = [plan for plan in all_placements(case) if _sound(case, plan)]
+    if not plans:
+        return
+    prices = tuple(_separation_prices(data.draw, case, st.decimals(0, 200, places=2)))
+    answer = judge(case.but(placements=plans[0], separation_prices=prices))
+    assert not [c.failures for c in answer.certificate.checks if c.name == "prices" and c.failures]
+    assert answer.price_bound <= min(naive_cost(case, plan) for plan in plans)
+
+
+@SLOW
 @given(towns(), st.data())
 def test_the_certificate_and_a_naive_reading_agree_on_every_plan(case, data):
     plan = data.draw(st.sampled_from(all_placements(case)))
@@ -316,6 +372,14 @@ def _relations_hold(case: Case, plan) -> bool:
     for relation in case.catalog.relations:
         if isinstance(relation, CoLocated) and plan["d0"] != plan["d1"]:
             return False
-        if isinstance(relation, Separated) and set(plan["d1"]) & set(plan["d2"]):
+        if isinstance(relation, Separated) and _meet(case, plan, relation):
             return False
     return True
+
+
+def _meet(case: Case, plan, relation: Separated) -> bool:
+    first, second = (set(plan[member]) for member in relation.members)
+    if relation.level == "operator":
+        operator = {s.id: s.operator for s in case.register.sites}
+        first, second = ({operator[s] for s in where} for where in (first, second))
+    return bool(first & second)

@@ -10,7 +10,17 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import CoLocated, DerivedFrom, FlowPrice, Level, Parameters, Relation, RowPrice
+from models import (
+    CoLocated,
+    DerivedFrom,
+    FlowPrice,
+    Level,
+    Parameters,
+    Relation,
+    RowPrice,
+    Separated,
+    SeparationPrice,
+)
 from placement.certificate.city import read_city
 from placement.certificate.columns.classes import UNKNOWN, effective_columns
 from placement.certificate.columns.relations import merged_groups
@@ -162,6 +172,13 @@ def larger(rng: np.random.Generator) -> Case:
         DerivedFrom(derived=names[b], source=names[a], monthly_transfer_gb=cents(90000))
         for a, b in (sorted(rng.choice(100, 2, replace=False).tolist()) for _ in range(150))
     ]
+    relations += [
+        Separated(
+            members=tuple(names[i] for i in rng.choice(100, rng.integers(2, 5), replace=False)),
+            level=("site", "operator")[rng.integers(0, 2)],
+        )
+        for _ in range(30)
+    ]
     case = Case(
         catalog=builders.catalog(
             *data,
@@ -208,4 +225,17 @@ def larger(rng: np.random.Generator) -> Case:
                     FlowPrice(source=source, derived=derived, site=site, price=price)
                 )
     prices = tuple(RowPrice(row=row, price=cents(300, 4)) for row in rows)
-    return case.but(prices=prices, flow_prices=tuple(priced_flows))
+    return case.but(
+        prices=prices,
+        flow_prices=tuple(priced_flows),
+        separation_prices=tuple(
+            SeparationPrice(
+                first=first,
+                second=second,
+                place=str(rng.choice(operators if level == "operator" else sites)),
+                price=cents(10**7, 6) * 10,
+            )
+            for (first, second), level in case.city().separations.items()
+            if rng.random() < 0.7
+        ),
+    )
