@@ -21,11 +21,12 @@ from models import (
     Termination,
 )
 from placement.catalog.columns import placements_digest, read_plan_columns, write_plan_columns
+from placement.certificate import claims_of
 from placement.graph import derive_facts
 from placement.optimizer import solve
 from placement.optimizer.by_columns import ColumnSolution, solve_columns
 from tests import builders
-from tests.certificate_cases import Case, closed_at, judge
+from tests.certificate_cases import Case, certified, closed_at
 from tests.certificate_column_cases import ColumnCase, as_columns
 from tests.property.test_arrays_build import city_of
 
@@ -113,14 +114,9 @@ def by_objects(city: Case) -> Solution:
 
 @pytest.fixture(scope="module")
 def planned(city: Case, by_objects: Solution) -> Case:
-    """The city with the solver's plan and prices."""
+    """The city with the solver's plan."""
     names = [dataset.id for dataset in city.catalog.datasets]
-    return city.but(
-        placements=dict(zip(names, by_objects.placements, strict=True)),
-        prices=by_objects.prices,
-        flow_prices=by_objects.flow_prices,
-        separation_prices=by_objects.separation_prices,
-    )
+    return city.but(placements=dict(zip(names, by_objects.placements, strict=True)))
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +131,15 @@ def by_columns(columns: ColumnCase) -> ColumnSolution:
 
 def test_prices_of_objects_prove_the_bound_of_the_solver(planned, by_objects):
     assert by_objects.termination is Termination.WITHIN_GAP
-    levels = {planned.city().separations[p.first, p.second] for p in by_objects.separation_prices}
+    level = planned.city().separations
+    levels = {level[price.first, price.second] for price in by_objects.separation_prices}
     assert levels == {"site", "operator"}
     dual = Fraction(by_objects.dual_bound_eur)
-    answer = judge(planned)
-    assert all(check.holds for check in answer.certificate.checks)
+    claims = claims_of(by_objects, planned.table(), planned.effective())
+    answer = certified(planned, claims)
+    assert [check for check in answer.certificate.checks if not check.holds] == []
     assert dual * (1 - SAME) <= answer.price_bound <= dual * (1 + SAME)
-    without = judge(planned.but(separation_prices=()))
+    without = certified(planned, replace(claims, separation_prices=()))
     assert without.price_bound < dual * (1 - 10 * SAME)
 
 

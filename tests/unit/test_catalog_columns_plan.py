@@ -98,6 +98,73 @@ def test_a_plan_without_flows_has_none(tmp_path):
     assert plan.extra == {}
 
 
+PAIRS = np.array([0, 0, 2])
+PAIRED = dataclasses.replace(
+    PLACED,
+    pair_places=np.array([2, -1, 0], dtype=np.int32),
+    pair_prices=np.array([10**15, 0, 7]),
+)
+
+
+def with_pairs(path, pair_first=PAIRS, placed=PAIRED):
+    write_plan_columns(
+        path, b"{}", COLUMNS, SITES, placed, EXTRA, flow_source=FLOWS, pair_first=pair_first
+    )
+
+
+def test_prices_of_pairs_are_read_as_they_were_written(tmp_path, monkeypatch):
+    path = tmp_path / "p.parquet"
+    for rows in (1, 3, 100):
+        monkeypatch.setattr("placement.catalog.columns.plan.ROWS_AT_ONCE", rows)
+        with_pairs(path)
+        placed = read_plan_columns(path).placed
+        for name in ("pair_places", "pair_prices", "flow_prices"):
+            assert getattr(placed, name).tolist() == getattr(PAIRED, name).tolist()
+            assert getattr(placed, name).dtype == getattr(PAIRED, name).dtype
+    with_pairs(tmp_path / "again.parquet")
+    assert path.read_bytes() == (tmp_path / "again.parquet").read_bytes()
+    assert "pair_prices" not in read_plan_columns(path).extra
+
+
+def test_a_plan_without_prices_of_pairs_is_the_file_it_was_before(path, tmp_path):
+    assert pq.read_schema(path).names[:3] == ["dataset", "sites", "messages"]
+    assert not {"pair_places", "pair_prices"} & set(pq.read_schema(path).names)
+    placed = read_plan_columns(path).placed
+    assert placed.pair_places.shape == placed.pair_prices.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"pair_first": None},
+        {"pair_first": PAIRS[:2]},
+        {"pair_first": PAIRS[::-1]},
+        {"placed": dataclasses.replace(PAIRED, pair_places=PAIRED.pair_places[:2])},
+        {"placed": dataclasses.replace(PAIRED, pair_prices=PAIRED.pair_prices[:0])},
+    ],
+)
+def test_prices_of_pairs_that_do_not_fit_are_not_written(tmp_path, wrong):
+    with pytest.raises(ValueError, match="pairs"):
+        with_pairs(tmp_path / "p.parquet", **wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop_columns("pair_places"), "or neither"),
+        (lambda t: t.set_column(4, "pair_prices", pa.array([[1]] * 4)), "for every place"),
+        (lambda t: t.set_column(4, "pair_prices", pa.array([[1, None], [], [1], []])), "missing"),
+        (lambda t: t.set_column(4, "pair_prices", pa.array([1] * 4)), "lists of"),
+        (lambda t: t.set_column(3, "pair_places", pa.array([["x"]] * 4)), "lists of"),
+        (lambda t: t.set_column(3, "pair_places", pa.array([[2**40] * 3] * 4)), "not in range"),
+    ],
+)
+def test_columns_of_pairs_of_another_form_are_refused(tmp_path, change, message):
+    with_pairs(tmp_path / "p.parquet")
+    rewritten(tmp_path / "p.parquet", change)
+    assert message in refused(tmp_path / "p.parquet")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

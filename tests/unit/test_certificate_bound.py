@@ -7,7 +7,16 @@ from fractions import Fraction
 
 import pytest
 
-from models import CoLocated, DerivedFrom, FlowPrice, Level, Parameters, RowPrice
+from models import (
+    CoLocated,
+    DerivedFrom,
+    FlowPrice,
+    Level,
+    Parameters,
+    RowPrice,
+    Separated,
+    SeparationPrice,
+)
 from placement.certificate import Certified
 from tests import builders
 from tests.certificate_cases import Case, closed_at, closed_never, judge
@@ -280,3 +289,51 @@ def test_the_stated_bound_is_rounded_down_and_its_gap_up():
     assert answer.price_bound == answer.objective == Fraction(12, 7)
     assert answer.certificate.price_bound_eur == Decimal("1.71")
     assert answer.certificate.price_gap == 0
+
+
+# --- separated pairs: either pays at the place, and the bound is lower by it once --------------
+
+
+def apart(level: str, *datasets, place: str, price: str, together=()) -> Fraction:
+    """The bound where the first and the last dataset rest apart and have this price."""
+    datasets = datasets or (data("a"), data("b"))
+    first, second = datasets[0].id, datasets[-1].id
+    given = case(*datasets, relations=(Separated(members=(first, second), level=level), *together))
+    paid = SeparationPrice(first=first, second=second, place=place, price=Decimal(price))
+    return priced(given.but(separation_prices=(paid,))).price_bound
+
+
+def test_both_of_a_pair_pay_at_the_site_and_it_is_taken_off_once():
+    assert apart("site", place="small", price="0") == 12 + 12
+    assert apart("site", place="small", price="5") == (12 + 5) + (12 + 5) - 5
+    # from 12 on both would rather go to "large", for 24
+    assert apart("site", place="small", price="12") == 24 + 24 - 12
+    assert apart("site", place="small", price="20") == 24 + 24 - 20
+    # nobody rests at "larger" anyway
+    assert apart("site", place="larger", price="5") == 12 + 12 - 5
+
+
+def test_a_pair_by_operator_pays_at_all_of_its_sites():
+    assert apart("operator", place="city", price="5") == (12 + 5) + (12 + 5) - 5
+    # held away from "small", both rest with "nord", at "large", and pay there
+    heavy = (data("a", volume_gb=1000), data("b", volume_gb=1000))
+    relations = (Separated(members=("a", "b"), level="operator"),)
+    given = holding(case(*heavy, relations=relations), small=900)
+    paid = SeparationPrice(first="a", second="b", place="nord", price=Decimal(500))
+    assert priced(given).price_bound == 240 + 240
+    answer = priced(given.but(separation_prices=(paid,)))
+    assert answer.price_bound == (240 + 500) + (240 + 500) - 500
+
+
+def test_each_replica_pays_at_its_own_place_only():
+    pair = (data("a", replicas=2), data("b"))
+    assert apart("site", *pair, place="large", price="5") == (12 + 24 + 5) + 12 - 5
+    assert apart("site", *pair, place="large", price="50") == (12 + 36) + 12 - 50
+    assert apart("operator", *pair, place="nord", price="5") == (12 + 24 + 5) + 12 - 5
+    assert apart("operator", *pair, place="city", price="5") == (12 + 5 + 24) + (12 + 5) - 5
+
+
+def test_a_group_pays_for_its_member():
+    three = (data("a"), data("b"), data("c"))
+    both = (CoLocated(members=("a", "b")),)
+    assert apart("site", *three, place="small", price="20", together=both) == (24 + 20) + 24 - 20

@@ -8,12 +8,14 @@ from decimal import Decimal
 import pytest
 
 from models import (
+    CoLocated,
     EligibilityTable,
     FlowPrice,
     Level,
     PolicyInput,
     RowPrice,
     SegregatedDuties,
+    SeparationPrice,
     Solution,
     StorageKind,
     Termination,
@@ -218,6 +220,52 @@ def test_flow_prices_outside_their_box(changes, message):
 def test_a_flow_price_at_the_edges_of_its_box():
     for price in (Decimal(0), Decimal("4.35")):
         assert found(flow_prices=(flow_price(price=price),)) == {}
+
+
+def pair_price(**changes) -> SeparationPrice:
+    """`registry` and `trips` share no operator, `archive` and `parking` no site."""
+    fields = {"first": "registry", "second": "trips", "place": "sued", "price": Decimal(1)}
+    return SeparationPrice.model_construct(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"second": "parking"}, "there is no such pair to price"),
+        ({"first": "trips", "second": "registry"}, "there is no such pair to price"),
+        ({"place": "munich"}, "there is no such operator"),
+        ({"first": "archive", "second": "parking"}, "there is no such site"),
+        ({"price": Decimal("-0.01")}, "-0.01 is not a price of 0 or more"),
+        ({"price": Decimal("NaN")}, "NaN is not a price of 0 or more"),
+        ({"price": Decimal("1e61")}, "1E+61 is not a price of 0 or more"),
+    ],
+)
+def test_prices_of_pairs_that_prove_nothing(changes, message):
+    given = pair_price(**changes)
+    name = f"separation {given.first} | {given.second} at {given.place}"
+    changed = claims(town(), separation_prices=(given,))
+    answer = certified(town(), changed)
+    assert {c.name: c.failures for c in answer.certificate.checks if not c.holds} == {
+        "prices": (f"{name}: {message}",)
+    }
+    assert answer.price_bound == certified(town(), claims(town())).price_bound
+
+
+def test_a_pair_priced_twice_at_one_place_and_once_at_each_of_two():
+    given = pair_price()
+    told = found(separation_prices=(given, given))["prices"]
+    assert told == ("separation registry | trips at sued: priced twice",)
+    assert found(separation_prices=(given, pair_price(place="nord"))) == {}
+
+
+def test_a_pair_that_must_rest_together_has_no_price():
+    case = town()
+    both = CoLocated(members=("registry", "trips"))
+    catalog = case.catalog.model_copy(update={"relations": (*case.catalog.relations, both)})
+    told = failures(case.but(catalog=catalog, separation_prices=(pair_price(),)))["prices"]
+    assert told == (
+        "separation registry | trips at sued: a pair that must rest together has no price",
+    )
 
 
 # --- eligibility and classes -------------------------------------------------------------------

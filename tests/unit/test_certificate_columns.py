@@ -9,7 +9,15 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from models import CoLocated, DerivedFrom, FixedPair, GdprCategory, Parameters, Separated
+from models import (
+    CoLocated,
+    DerivedFrom,
+    FixedPair,
+    GdprCategory,
+    Parameters,
+    Separated,
+    SeparationPrice,
+)
 from models.columns import Groups
 from placement.errors import CertificateError, PolicyEngineError
 from tests import builders
@@ -417,6 +425,71 @@ def test_a_negative_message_and_one_of_a_flow_with_replicas():
     messages[replicated, case.site("munich")] = 1
     told = with_placed(case, flow_prices=messages).failures()
     assert told["prices"] == ("flow sensors -> archive: a flow with replicas has no price",)
+
+
+def with_pair(case: ColumnCase, first: str, second: str, place: int, price: int) -> ColumnCase:
+    """With a price for one pair."""
+    facts, ends = case.facts, (case.row(first), case.row(second))
+    pairs = list(zip(facts.pair_first.tolist(), facts.pair_second.tolist(), strict=True))
+    places, prices = np.full(len(pairs), -1, dtype=np.int32), np.zeros(len(pairs), dtype=np.int64)
+    places[pairs.index(ends)], prices[pairs.index(ends)] = place, price
+    return with_placed(case, pair_places=places, pair_prices=prices)
+
+
+@pytest.mark.parametrize(
+    ("place", "price", "message"),
+    [
+        (3, -1, "at munich: -1 is not a price of 0 or more"),
+        (3, -(2**63), "at munich: -9223372036854775808 is not a price of 0 or more"),
+        (-1, 1, "there is no such place to price"),
+        (-2, 0, "there is no such place to price"),
+        (5, 1, "there is no such place to price"),
+        (2**31 - 1, 1, "there is no such place to price"),
+    ],
+)
+def test_prices_of_pairs_that_prove_nothing(place, price, message):
+    case = with_pair(sound(), "registry", "trips", place, price)
+    joint = " " if message.startswith("at") else ": "
+    assert case.failures() == {"prices": (f"separation registry | trips{joint}{message}",)}
+    assert case.judged().price_bound == sound().judged().price_bound
+
+
+def test_prices_of_pairs_of_another_shape():
+    case = with_pair(sound(), "registry", "trips", 3, 1)
+    for name in ("pair_places", "pair_prices"):
+        short = getattr(case.placed, name)[1:]
+        told = with_placed(case, **{name: short}).failures()
+        assert told["prices"][0].startswith("separation prices: ")
+
+
+def test_a_pair_that_must_rest_together_has_no_price():
+    both = CoLocated(members=("registry", "trips"))
+    catalog = town().catalog
+    catalog = catalog.model_copy(update={"relations": (*catalog.relations, both)})
+    case = with_pair(as_columns(town().but(catalog=catalog)), "registry", "trips", 3, 1)
+    assert case.failures()["prices"] == (
+        "separation registry | trips: a pair that must rest together has no price",
+    )
+
+
+def test_any_site_of_an_operator_stands_for_the_whole_operator():
+    hall, annex = sound().site("hall"), sound().site("annex")
+    bounds = [
+        with_pair(sound(), "registry", "trips", place, 3 * 10**6).judged().price_bound
+        for place in (hall, annex)
+    ]
+    assert bounds[0] == bounds[1] != sound().judged().price_bound
+
+
+@pytest.mark.parametrize("price", [1, 2**53 + 1, 2**63 - 1])
+def test_prices_of_any_size_are_counted_exactly(price):
+    case = with_pair(sound(), "archive", "parking", sound().site("ashburn"), price)
+    paid = SeparationPrice(
+        first="archive", second="parking", place="ashburn", price=Decimal(price).scaleb(-6)
+    )
+    ours, theirs = case.judged(), judge(town().but(separation_prices=(paid,)))
+    assert 0 <= theirs.price_bound - ours.price_bound <= ours.tolerance
+    assert ours.tolerance <= Fraction(1, 10**9)
 
 
 def test_messages_of_another_shape():
