@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from models import (
@@ -20,11 +24,21 @@ from models import (
     Solution,
     Termination,
 )
-from placement.catalog.columns import placements_digest, read_plan_columns, write_plan_columns
+from models.column_plan import ColumnPlan
+from placement.catalog import write_json
+from placement.catalog.columns import (
+    placements_digest,
+    read_plan_columns,
+    write_catalog_folder,
+    write_plan_columns,
+)
 from placement.certificate import claims_of
 from placement.graph import derive_facts
 from placement.optimizer import solve
 from placement.optimizer.by_columns import ColumnSolution, solve_columns
+from placement.reading import Request
+from placement.service.in_columns import decide, verify
+from placement.settings import read_settings
 from tests import builders
 from tests.certificate_cases import Case, certified, closed_at
 from tests.certificate_column_cases import ColumnCase, as_columns
@@ -77,6 +91,37 @@ def city() -> Case:
         placements={},
         ask=closed_at("s6"),
     )
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The city as files, decided by the service with the shipped policies."""
+
+    request: Request
+    plan: Path
+
+    def failures(self, plan: Path, **changes: Any) -> dict[str, tuple[str, ...]]:
+        certificate = verify(plan, replace(self.request, **changes), read_settings())
+        return {check.name: check.failures for check in certificate.checks if not check.holds}
+
+
+@pytest.fixture(scope="module")
+def decided(city: Case, tmp_path_factory: pytest.TempPathFactory) -> Decided:
+    folder = tmp_path_factory.mktemp("city")
+    write_catalog_folder(city.catalog, folder / "columns")
+    write_json(city.register, folder / "sites.json")
+    write_json(city.parameters, folder / "parameters.json")
+    request = Request(
+        catalog=folder / "columns",
+        sites=folder / "sites.json",
+        catalog_format="columns",
+        parameters=folder / "parameters.json",
+    )
+    answer = decide(request, read_settings(), out=folder / "plan.parquet").answer
+    assert isinstance(answer, ColumnPlan)
+    gap = (answer.dual_bound_eur - answer.certificate.price_bound_eur) / answer.dual_bound_eur
+    assert gap <= Decimal("1e-6")
+    return Decided(request, folder / "plan.parquet")
 
 
 def _relations(rng: np.random.Generator, names: list[str]) -> list[Relation]:
@@ -179,3 +224,39 @@ def test_prices_of_pairs_stand_in_the_file_of_a_plan(columns, by_columns, tmp_pa
     for name in ("pair_places", "pair_prices"):
         other = replace(placed, **{name: getattr(placed, name)[::-1].copy()})
         assert placements_digest(read.ids, profiles, other) != own
+
+
+def test_a_plan_file_with_prices_of_pairs_holds_in_any_order_of_sites(decided, city, tmp_path):
+    assert (read_plan_columns(decided.plan).placed.pair_prices > 0).any()
+    assert decided.failures(decided.plan) == {}
+    turned = city.register.model_copy(update={"sites": city.register.sites[::-1]})
+    write_json(turned, tmp_path / "sites.json")
+    told = decided.failures(decided.plan, sites=tmp_path / "sites.json")
+    assert told == {"file": ("digest of sites: the plan was made on others",)}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "named"),
+    [
+        ("pair_prices", -1, {"file", "prices"}),
+        ("pair_places", 7, {"file", "prices"}),
+        ("pair_prices", 0, {"file"}),
+    ],
+)
+def test_a_price_of_a_pair_changed_by_hand_is_noticed(decided, tmp_path, column, value, named):
+    found = read_plan_columns(decided.plan)
+    placed, header = found.placed, found.header
+    numbers = getattr(placed, column).copy()
+    numbers[placed.pair_prices.argmax()] = value
+    table, forged = pq.read_table(decided.plan), tmp_path / "forged.parquet"
+    at = table.schema.get_field_index(column)
+    lists = pa.ListArray.from_arrays(
+        table[column].combine_chunks().offsets, pa.array(numbers, table[column].type.value_type)
+    )
+    with pq.ParquetWriter(forged, table.schema.remove_metadata()) as writer:
+        writer.write_table(table.set_column(at, column, lists).replace_schema_metadata(None))
+        writer.add_key_value_metadata(pq.read_metadata(decided.plan).metadata)
+    assert read_plan_columns(forged).header == header
+    told = decided.failures(forged)
+    assert named <= told.keys()
+    assert "placements: not those that the header was written for" in told["file"]
