@@ -10,7 +10,7 @@ unit serve prices best, as a unit without regrets says nothing of what a price w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -24,9 +24,8 @@ from placement.optimizer.pricing.shard import LocalShard
 from placement.optimizer.pricing.soft import Soft
 from placement.optimizer.pricing.spread import size_of, spreads, spreads_by_feature
 from placement.optimizer.progress import Watch
-from placement.optimizer.relations.graph import Graph, Links, graph_of, links_of, visiting_order
+from placement.optimizer.relations.graph import Graph, graph_of, visiting_order
 from placement.optimizer.relations.messages import (
-    KEPT,
     add_costs,
     add_meetings,
     add_messages,
@@ -34,29 +33,31 @@ from placement.optimizer.relations.messages import (
     leasts,
     price_meetings,
     relations_part,
-    sweep,
 )
+from placement.optimizer.relations.sweeping import Sweeper
 
 ROUNDING = 1e-12
 QUICK_ROUNDING = 1e-9
-BLOCK = 1 << 16
-"""Units swept between two looks at the clock."""
 COARSE = (5.0, 1.5, 0.5, 0.15)
 """Temperatures of the first prices, found with the messages held."""
 COARSE_STEPS = 8
 SAMPLE = 40_000
 """Units that the first prices are found on."""
 TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001)
-STEPS = (3, 8, 8, 8, 8)
+STEPS = (3, 5, 5, 5, 8)
 """Rounds at each temperature, at most."""
 CAP = 1e5
 """Prices at most, in units of what is at stake per unit of a row's weight."""
 LARGE = 0.95
 """Share of all yearly GB that large flows carry: about a third of the flows."""
-EVERY = 4
-"""Of so many rounds one sweeps small flows, too."""
-RESERVE = 0.45
-"""Share of the time that is left for plans."""
+EVERY, LATE_EVERY, LATE = 4, 2, 0.005
+"""Of so many rounds one sweeps small flows, too; of so many at low temperatures."""
+LAST_SWEEPS, LAST_GAIN = 10, 0.01
+"""Sweeps at the last prices, at most, and the share of the gap asked for that one must gain."""
+RESERVE, MOST_RESERVED = 0.45, 0.85
+"""Share of the time that is left for plans, at least and at most."""
+PLANNING = 12.0
+"""Time that plans need, in times of the first two sweeps."""
 LITTLE = 0.03
 """Share of the gap asked for that a round must gain for another at the same temperature."""
 
@@ -99,7 +100,10 @@ class Dual:
         weight = np.where(size.weight > 0.0, size.weight, np.maximum(1.0, np.abs(problem.rhs)))
         self.cap: Floats = CAP * size.stake / weight
         self._forward = True
-        self._large, self._large_order = self._large_flows()
+        self.sweeps = 0
+        every = np.arange(len(self.graph.source))
+        self._all = Sweeper(self.graph, every, self.order, self.rank)
+        self._large = Sweeper(self.graph, self._large_flows(), self.order, self.rank)
         self.refresh()
 
     def refresh(self) -> None:
@@ -117,41 +121,22 @@ class Dual:
             theta, g.first, g.second, g.whole_operator, g.operator_of, self.place, self.meeting
         )
 
-    def _large_flows(self) -> tuple[Links, Indices]:
-        """The few flows that carry nearly everything, and the units that they touch, in order."""
+    def _large_flows(self) -> Indices:
+        """The few flows that carry nearly everything."""
         g = self.graph
         ranked = np.argsort(-g.yearly_gb, kind="stable")
         carried = np.cumsum(g.yearly_gb[ranked])
         total = float(carried[-1]) if len(carried) else 0.0
-        large = np.sort(ranked[: int(np.searchsorted(carried, LARGE * total)) + 1])
-        links = links_of(self.problem.units, g.source[large], g.derived[large])
-        links = replace(links, pair=large[links.pair])
-        return links, self.order[np.diff(links.start)[self.order] > 0]
+        large: Indices = np.sort(ranked[: int(np.searchsorted(carried, LARGE * total)) + 1])
+        return large
 
     def sweep(self, *, all_ways: bool = True, large: bool = False) -> None:
         """Once through all units, there or back in turn; or only along large flows."""
         g = self.graph
-        links, order = (self._large, self._large_order) if large else (g.flows, self.order)
-        if not self._forward:
-            order = np.ascontiguousarray(order[::-1])
-        self._forward = not self._forward
-        for begin in range(0, len(order), BLOCK):
-            self.watch.check()
-            sweep(
-                self.theta,
-                self.messages,
-                order[begin : begin + BLOCK],
-                self.rank,
-                links.start,
-                links.pair,
-                links.mate,
-                links.leads,
-                g.yearly_gb,
-                g.egress,
-                g.operator_of,
-                KEPT,
-                all_ways,
-            )
+        sweeper = self._large if large else self._all
+        forward, self._forward = self._forward, not self._forward
+        self.sweeps += 0 if large else 1
+        sweeper.sweep(self.theta, self.messages, self.watch, forward=forward, all_ways=all_ways)
         price_meetings(
             self.theta,
             g.first,
@@ -194,20 +179,24 @@ class Dual:
         ------
         OutOfTime
         """
+        began = self.watch.elapsed_s
         self.sweep()
         self.sweep()
+        planning = PLANNING * (self.watch.elapsed_s - began)
         extra = np.empty((self.problem.sites, self.problem.units))
         self._relations_part(extra)
         if not self.prices.any():
             self._first_prices(extra)
         soft = Soft(self.problem, extra, self.watch)
-        best, reserve = self.value(), RESERVE * self.watch.left_s
+        left = self.watch.left_s
+        best, reserve = self.value(), max(RESERVE * left, min(MOST_RESERVED * left, planning))
         for tau, rounds in zip(TEMPERATURES, STEPS, strict=True):
             if tau not in temperatures:
                 continue
+            every = EVERY if tau > LATE else LATE_EVERY
             for turn in range(rounds):
                 for _ in range(2):
-                    self.sweep(large=turn % EVERY != 0)
+                    self.sweep(large=turn % every != 0)
                 self._step(soft, extra, tau)
                 now = self.value()
                 self.watch.report(None, now)
@@ -216,6 +205,17 @@ class Dual:
                     return
                 if gained < LITTLE * gap * abs(best):
                     break
+        self._last_sweeps(gap, reserve)
+
+    def _last_sweeps(self, gap: float, reserve: float) -> None:
+        """Sweeps with the prices held, while they gain enough."""
+        before = self.value()
+        for _ in range(LAST_SWEEPS):
+            self.sweep()
+            now = self.value()
+            if now - before < LAST_GAIN * gap * abs(now) or self.watch.left_s < reserve < np.inf:
+                break
+            before = now
 
     def _first_prices(self, extra: Floats) -> None:
         shard = LocalShard(self.problem, extra)

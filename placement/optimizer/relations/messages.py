@@ -96,60 +96,72 @@ def least_of(theta: Floats, operator_of: Indices, replicas: int, work: Floats) -
     return total
 
 
-@numba.njit(cache=True, nogil=True)
-def _peaks(raw: Floats, theta_i: Floats, h: Floats, operator_of: Indices, peaks: Floats) -> None:
-    """A_o of the message, after a constant has moved so that it touches h; never negative."""
-    room = BIG
-    for s in range(len(raw)):
-        if theta_i[s] < SHUT and h[s] - raw[s] < room:
-            room = h[s] - raw[s]
-    peaks[:] = 0.0
-    for s in range(len(raw)):
-        o = operator_of[s]
-        if theta_i[s] < SHUT and raw[s] + room > peaks[o]:
-            peaks[o] = raw[s] + room
-
-
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"}, boundscheck=False)
 def _exchange(
-    message: Floats,
-    theta_i: Floats,
-    theta_j: Floats,
+    messages: Floats,
+    theta: Floats,
+    e: int,
+    i: int,
+    j: int,
     h: Floats,
-    operator_of: Indices,
+    members: Indices,
+    begins: Indices,
     share: float,
     from_source: bool,
-    work: Floats,
+    raw: Floats,
+    old: Floats,
+    grant: Floats,
 ) -> None:
-    """Hand a share of one end's regrets to the other, settle the message, give back the rest."""
-    raw, old, new = work[0], work[1], work[2]
-    old[:] = 0.0
-    for s in range(len(message)):
-        o = operator_of[s]
-        if message[s] > old[o]:
-            old[o] = message[s]
+    """Hand a share of one end's regrets to the other, settle the message, give back the rest.
+
+    Site s = members[x] is with operator o for begins[o] <= x < begins[o + 1]. The message is moved
+    by a constant so that it touches h; A_o is then its peak, and never negative.
+    """
+    for o in range(len(old)):
+        peak = 0.0
+        for x in range(begins[o], begins[o + 1]):
+            peak = max(peak, messages[e, members[x]])
+        old[o] = peak
     if from_source:
-        least = least_of(theta_i, operator_of, 1, new)
-        for s in range(len(message)):
-            raw[s] = message[s] - share * (theta_i[s] - least)
+        _paid(messages, theta, e, i, share, raw)
     else:
-        _granted(theta_j, h, operator_of, share, old, new, raw)
-    _peaks(raw, theta_i, h, operator_of, new)
-    for s in range(len(message)):
-        o = operator_of[s]
-        fresh = 0.0
-        if theta_i[s] < SHUT:
-            fresh = new[o] if new[o] < h[s] else h[s]
-        theta_i[s] += fresh - message[s]
-        theta_j[s] += old[o] - new[o]
-        message[s] = fresh
+        _granted(theta, j, h, members, begins, share, old, grant, raw)
+    room = BIG
+    for s in range(len(raw)):
+        left = h[s] - raw[s] if theta[i, s] < SHUT else BIG
+        room = min(room, left)
+    for o in range(len(old)):
+        peak = 0.0
+        for x in range(begins[o], begins[o + 1]):
+            s = members[x]
+            level = raw[s] + room if theta[i, s] < SHUT else 0.0
+            peak = max(peak, level)
+        back = old[o] - peak
+        for x in range(begins[o], begins[o + 1]):
+            s = members[x]
+            fresh = min(peak, h[s]) if theta[i, s] < SHUT else 0.0
+            theta[i, s] += fresh - messages[e, s]
+            theta[j, s] += back
+            messages[e, s] = fresh
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"}, boundscheck=False)
+def _paid(messages: Floats, theta: Floats, e: int, i: int, share: float, raw: Floats) -> None:
+    """raw_s = m_s less a share of what s costs the source more than its best site."""
+    least = BIG
+    for s in range(len(raw)):
+        least = min(least, theta[i, s])
+    for s in range(len(raw)):
+        raw[s] = messages[e, s] - share * (theta[i, s] - least)
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"}, boundscheck=False)
 def _granted(
-    theta_j: Floats,
+    theta: Floats,
+    j: int,
     h: Floats,
-    operator_of: Indices,
+    members: Indices,
+    begins: Indices,
     share: float,
     old: Floats,
     grant: Floats,
@@ -160,25 +172,24 @@ def _granted(
     D_o = A_o + share * (min_{t in o} theta_jt - min_t theta_jt).
     """
     least = BIG
-    for o in range(len(grant)):
-        grant[o] = BIG
-    for t in range(len(theta_j)):
-        o = operator_of[t]
-        if theta_j[t] < grant[o]:
-            grant[o] = theta_j[t]
-        if theta_j[t] < least:
-            least = theta_j[t]
+    for o in range(len(old)):
+        low = BIG
+        for x in range(begins[o], begins[o + 1]):
+            low = min(low, theta[j, members[x]])
+        grant[o] = low
+        least = min(least, low)
     low, second, low_at = BIG, BIG, -1
-    for o in range(len(grant)):
+    for o in range(len(old)):
         grant[o] = old[o] + share * (grant[o] - least) if grant[o] < SHUT else BIG
         if grant[o] < low:
             low, second, low_at = grant[o], low, o
         elif grant[o] < second:
             second = grant[o]
-    for s in range(len(theta_j)):
-        o = operator_of[s]
-        away = h[s] + (second if o == low_at else low)
-        raw[s] = grant[o] if grant[o] < away else away
+    for o in range(len(old)):
+        away = second if o == low_at else low
+        for x in range(begins[o], begins[o + 1]):
+            s = members[x]
+            raw[s] = min(grant[o], h[s] + away)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -193,17 +204,20 @@ def sweep(
     leads: Flags,
     yearly_gb: Floats,
     egress: Floats,
-    operator_of: Indices,
+    members: Indices,
+    begins: Indices,
     kept: float,
     all_ways: bool,
+    later: Indices,
 ) -> None:
     """Visit the units of `order`; each hands its regrets to the flows towards units after it.
 
     theta: (U, S) costs with prices and messages, kept up to date; messages: (E, S). `all_ways`
-    hands them to all flows alike, and keeps a share, which leaves regrets with every unit.
+    hands them to all flows alike, and keeps a share, which leaves regrets with every unit; (U,)
+    `later` is how many more flows of a unit are still to come in this sweep.
     """
-    work = np.zeros((3, theta.shape[1]))
-    h = np.zeros(theta.shape[1])
+    raw, h = np.zeros(theta.shape[1]), np.zeros(theta.shape[1])
+    old, grant = np.zeros(len(begins) - 1), np.zeros(len(begins) - 1)
     forward = rank[order[0]] < rank[order[-1]] if len(order) else True
     for u in order:
         begin, end = start[u], start[u + 1]
@@ -214,7 +228,9 @@ def sweep(
                 ahead += (rank[mate[x]] > rank[u]) == forward
         if ahead == 0:
             continue
-        parts = ahead + 1.0 if all_ways else max(float(ahead), kept * (end - begin - ahead))
+        parts = (
+            ahead + later[u] + 1.0 if all_ways else max(float(ahead), kept * (end - begin - ahead))
+        )
         for x in range(begin, end):
             if not all_ways and (rank[mate[x]] > rank[u]) != forward:
                 continue
@@ -222,7 +238,10 @@ def sweep(
             for s in range(len(h)):
                 h[s] = yearly_gb[e] * egress[s]
             i, j = (u, v) if leads[x] else (v, u)
-            _exchange(messages[e], theta[i], theta[j], h, operator_of, 1.0 / parts, leads[x], work)
+            share = 1.0 / parts
+            _exchange(
+                messages, theta, e, i, j, h, members, begins, share, leads[x], raw, old, grant
+            )
             parts -= 1.0
 
 

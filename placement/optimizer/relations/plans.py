@@ -13,7 +13,7 @@ from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.pricing.dual import fold
 from placement.optimizer.progress import Watch
 from placement.optimizer.relations.dual import Dual
-from placement.optimizer.relations.moves import count_all, decode, descend, replica_sums
+from placement.optimizer.relations.moves import count_all, decode, descend, margins, replica_sums
 from placement.optimizer.relations.part import Plan
 from placement.optimizer.relations.tables import Tables
 
@@ -25,6 +25,10 @@ FIRST_FINE = 0.01
 """Fine for overloads at first, in prices of the row."""
 RAISE = 2.0
 PASSES = 30
+ROUNDS = 6
+"""Times that units are tried for a better site, at most."""
+MANY, NEAR = 50_000, 8
+"""Units from which on repairs first move only one in so many, the nearest to a tie."""
 FORBIDDING = 1e15
 """EUR per unit of excess: never worth it."""
 
@@ -77,17 +81,50 @@ def decoded(dual: Dual, tables: Tables, order: Indices, watch: Watch) -> Plan:
 
 def settle(dual: Dual, tables: Tables, plan: Plan, order: Indices, watch: Watch) -> None:
     """Single moves until none helps at the prices, rows not looked at."""
-    folded = fold(dual.problem, dual.prices)
-    free = np.zeros(len(plan.totals))
-    for _ in range(6):
-        if not passes(tables, folded, free, plan, order, watch):
+    _until_none(dual, tables, fold(dual.problem, dual.prices), 0.0, plan, order, watch)
+
+
+def _until_none(
+    dual: Dual,
+    tables: Tables,
+    cost: Floats,
+    fine: float,
+    plan: Plan,
+    order: Indices,
+    watch: Watch,
+) -> None:
+    """Once over all units, then over those related to units that moved."""
+    fines = np.full(len(plan.totals), fine)
+    for _ in range(ROUNDS):
+        before = plan.at.copy()
+        if not passes(tables, cost, fines, plan, order, watch):
             break
+        moved: Flags = (before != plan.at).any(axis=1)
+        order = order[_related_to(dual.problem, moved)[order]]
+
+
+def _related_to(problem: ArrayProblem, moved: Flags) -> Flags:
+    """(U,) units with a relation to one of these, and those of them that have replicas."""
+    near = moved & (problem.replicas[problem.class_of] > 1)
+    for one, other in _relations(problem):
+        near[one[moved[other]]] = True
+        near[other[moved[one]]] = True
+    return near
+
+
+def _relations(problem: ArrayProblem) -> list[tuple[Indices, Indices]]:
+    flows, many, apart = problem.lineage, problem.replicated, problem.apart
+    return [
+        (flows.source, flows.derived),
+        (many.source, many.derived),
+        (apart.first, apart.second),
+    ]
 
 
 def passes(
     tables: Tables, cost: Floats, fine: Floats, plan: Plan, order: Indices, watch: Watch
 ) -> int:
-    """Once over all units, with an eye on the clock; moves made."""
+    """Once over these units, with an eye on the clock; moves made."""
     moved = 0
     for begin in range(0, len(order), BLOCK):
         watch.check()
@@ -97,16 +134,50 @@ def passes(
 
 
 def repair(dual: Dual, tables: Tables, plan: Plan, watch: Watch) -> bool:
-    """Fines on overloads grow until no row is overloaded; whether that came about."""
+    """Fines on overloads grow until no row is overloaded; whether that came about.
+
+    Units near a tie for their size are tried first, and all of them only where these are not
+    enough.
+    """
+    over = plan.totals > tables.limit
+    if not over.any():
+        return True
     folded = fold(dual.problem, dual.prices)
+    order = dual.order
+    if len(order) > MANY:
+        near = _closeness(dual, tables, plan, folded, watch)
+        level = np.partition(near, len(near) // NEAR)[len(near) // NEAR]
+        if _fined(dual, tables, plan, folded, order[(near <= level)[order]], watch):
+            return True
+    return _fined(dual, tables, plan, folded, order, watch)
+
+
+def _fined(
+    dual: Dual, tables: Tables, plan: Plan, folded: Floats, order: Indices, watch: Watch
+) -> bool:
     fine = FIRST_FINE * _typical(dual)
     for _ in range(PASSES):
         over = plan.totals > tables.limit
         if not over.any():
             return True
-        passes(tables, folded, fine, plan, dual.order, watch)
+        passes(tables, folded, fine, plan, order, watch)
         fine = np.where(plan.totals > tables.limit, fine * RAISE, fine)
     return not (plan.totals > tables.limit).any()
+
+
+def _closeness(dual: Dual, tables: Tables, plan: Plan, folded: Floats, watch: Watch) -> Floats:
+    """(U,) what the cheapest move of a unit costs at the prices, by its size; mates at rest."""
+    ratio = np.empty(dual.problem.units)
+    for begin in range(0, len(ratio), BLOCK):
+        watch.check()
+        units = np.arange(begin, min(begin + BLOCK, len(ratio)))
+        away = np.empty((len(units), dual.problem.sites))
+        margins(tables, folded, plan.at, plan.held, units, away)
+        for at in plan.at[units].T:
+            there = at >= 0
+            away[there, at[there]] = np.inf
+        ratio[units] = np.abs(away.min(axis=1)) / np.maximum(dual.stake[units], LEAST)
+    return ratio
 
 
 def _typical(dual: Dual) -> Floats:
@@ -118,10 +189,7 @@ def _typical(dual: Dual) -> Floats:
 
 def improve(dual: Dual, tables: Tables, plan: Plan, watch: Watch) -> None:
     """Single moves that cost less and overload nothing."""
-    forbid = np.full(len(plan.totals), FORBIDDING)
-    for _ in range(6):
-        if not passes(tables, dual.problem.cost, forbid, plan, dual.order, watch):
-            break
+    _until_none(dual, tables, dual.problem.cost, FORBIDDING, plan, dual.order, watch)
 
 
 def fuse(dual: Dual, tables: Tables, plan: Plan, other: Plan) -> Plan:
@@ -147,13 +215,9 @@ def fuse(dual: Dual, tables: Tables, plan: Plan, other: Plan) -> Plan:
 def _pieces(problem: ArrayProblem, differ: Flags) -> Indices:
     """(U,) number of the connected piece of units that differ."""
     ends = [
-        (pairs[0][both], pairs[1][both])
-        for pairs in (
-            (problem.lineage.source, problem.lineage.derived),
-            (problem.replicated.source, problem.replicated.derived),
-            (problem.apart.first, problem.apart.second),
-        )
-        for both in [differ[pairs[0]] & differ[pairs[1]]]
+        (one[both], other[both])
+        for one, other in _relations(problem)
+        for both in [differ[one] & differ[other]]
     ]
     first, second = (np.concatenate([end[k] for end in ends]) for k in range(2))
     shape = (problem.units, problem.units)

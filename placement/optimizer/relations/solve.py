@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -42,10 +43,12 @@ SMALL = 12_000
 EXACT = 1e-9
 """Relative difference below which objective and bound are one number: sums of floats."""
 DECODINGS = 10
-REPAIRED = 3
-"""Of so many decodings one is made feasible on the way."""
+REPAIRED = 2
+"""Of so many pairs of decodings one is made feasible on the way."""
 ENOUGH = 0.2
 """Share of the gap asked for that plans may leave at the prices."""
+CORES_GAIN = 0.1
+"""Share of the gap asked for that a round of integer programmes must gain for another."""
 CORE_S = 10.0
 """Seconds an integer programme may take."""
 OFTEN = 200_000
@@ -174,7 +177,8 @@ class Related:
         while self.sites is not None and not self.done:
             with self._phase("core"):
                 gained = self._cores(rng)
-            if gained > 0.1 * self.gap * self.objective:
+            missing = (self.achieved - self.gap) * self.objective
+            if gained > max(CORES_GAIN * self.gap * self.objective, 0.5 * missing):
                 continue
             if not self.done:
                 with self._phase("prices"):
@@ -239,26 +243,36 @@ class Related:
         best = None if self.sites is None else new_plan(self.problem, tables, self.sites)
         if self.problem.segregations:
             best = self._with_sides(best)
-        turns = zip(range(DECODINGS), visits(dual), strict=False)
-        for turn, order in turns:
-            plan = decoded(dual, tables, order, self.watch)
-            best = plan if best is None else fuse(dual, tables, best, plan)
+        orders = visits(dual)
+        for turn in range(DECODINGS // 2):
+            for plan in self._two_decoded(next(orders), next(orders)):
+                best = plan if best is None else fuse(dual, tables, best, plan)
             if turn % REPAIRED == 0:
                 self._repaired(best)
+            assert best is not None
             regret = lagrangian(dual, tables, best) - dual.value()
-            if self.done or (turn >= REPAIRED and regret < ENOUGH * self.gap * abs(self.bound)):
+            if self.done or (turn and regret < ENOUGH * self.gap * abs(self.bound)):
                 break
-            if turn >= 2:
+            if turn:
                 self.stale = True
-                dual.sweep(large=turn % 2 == 0)
+                dual.sweep(large=True)
+                dual.sweep()
         if self.stale:
             self._prove()
         if not self.done and best is not None:
             self._repaired(best)
 
-    def _repaired(self, best: Plan) -> None:
+    def _two_decoded(self, *orders: Indices) -> list[Plan]:
+        """A plan for either order, side by side."""
+        dual, tables, watch = self.dual, self.tables, self.watch
+        assert dual is not None
+        with ThreadPoolExecutor(len(orders)) as pool:
+            return list(pool.map(lambda order: decoded(dual, tables, order, watch), orders))
+
+    def _repaired(self, best: Plan | None) -> None:
         """A copy made to hold, kept where it is a plan."""
         assert self.dual is not None
+        assert best is not None
         plan = best.copy()
         if repair(self.dual, self.tables, plan, self.watch):
             improve(self.dual, self.tables, plan, self.watch)
