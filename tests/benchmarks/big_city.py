@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from models import CollectorKind, Dataset, Dpia, Interface, Level, Parameters, S
 from models.columns import CatalogColumns, Derivations, Groups, Separations
 from placement.catalog import write_json
 from placement.catalog.columns import write_catalog_folder
+from placement.catalog.columns.writing import Kind
 from tests.benchmarks import city
 
 CLASSES = 5
@@ -28,6 +30,7 @@ BLOCK, RESTING = 0.3, 1 / 3
 AGGREGATED = 0.1
 """Share of derivations that end inheritance, and so may come from another class."""
 _AT_ONCE = 1 << 20
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 
 
 def make_big_city(
@@ -37,7 +40,7 @@ def make_big_city(
     seed: int,
     edges: float = 0.0,
     apart: float = 0.0,
-    kind: str = "parquet",
+    kind: Kind = "parquet",
 ) -> CatalogColumns:
     """Write a catalogue folder with sites.json and parameters.json beside its parts.
 
@@ -219,7 +222,7 @@ def main(arguments: Sequence[str]) -> None:
         int(sites),
         int(seed),
         float(rest[0]) if rest else 0.0,
-        kind=rest[1] if len(rest) > 1 else "parquet",
+        kind=_KINDS[rest[1]] if len(rest) > 1 else "parquet",
     )
     print(f"{datasets} datasets, {sites} sites: {time.perf_counter() - started:.1f} s")
 

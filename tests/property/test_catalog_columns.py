@@ -7,13 +7,22 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import Catalog, CoLocated, Cumulated, Dataset, DerivedFrom, Separated
+from models import (
+    Catalog,
+    CollectionContract,
+    CoLocated,
+    Cumulated,
+    Dataset,
+    DerivedFrom,
+    Separated,
+)
 from placement.catalog import catalog_of
 from placement.catalog.columns import (
     columns_digest,
@@ -38,7 +47,7 @@ amounts = st.one_of(
 )
 texts = st.none() | st.sampled_from(["x", "é ß", '"quoted"\\', "z" * 500])
 roles = st.lists(st.sampled_from(["r1", "r2", "r3"]), max_size=3, unique=True).map(tuple)
-components = st.lists(
+components: st.SearchStrategy[tuple[dict[str, Any], ...]] = st.lists(
     st.builds(
         dict,
         name=st.sampled_from(["PostGIS", "MinIO"]),
@@ -83,7 +92,7 @@ def datasets(draw, name):
 @st.composite
 def relations(draw, ids):
     pairs = draw(st.lists(st.tuples(st.sampled_from(ids), st.sampled_from(ids)), unique=True))
-    transformations = st.none() | st.builds(
+    transformations: st.SearchStrategy[dict[str, Any] | None] = st.none() | st.builds(
         dict,
         kind=st.sampled_from(["aggregation", "anonymisation", "selection"]),
         method=st.just("k=10"),
@@ -115,7 +124,7 @@ def catalogs(draw):
         source="ü",
         datasets=tuple(draw(datasets(name)) for name in ids),
         roles=(builders.role("r1"),),
-        contracts=({"id": "k1", "contractor": "Acme", "end_date": "2027-01-01"},),
+        contracts=(CollectionContract(id="k1", contractor="Acme", end_date=date(2027, 1, 1)),),
         relations=tuple(draw(relations(ids))) if len(ids) > 1 else (),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +23,7 @@ from tests import builders
 from tests.benchmarks.big_city import make_big_city
 from tests.catalog_folder_cases import Folder, assert_same, line, members_of
 
-ROWS = {
+ROWS: dict[str, list[Any]] = {
     "id": ["a", "b", "c"],
     "title": ["A", "B", "C"],
     "volume_gb": [1, 2, 3],
@@ -382,7 +383,7 @@ def test_the_digest_sees_every_change_that_counts():
     first = builders.catalog(
         builders.dataset("a"), builders.dataset("b"), builders.dataset("c", replicas=1)
     )
-    changed = [
+    changed: list[dict[str, Any]] = [
         {"datasets": (builders.dataset("a", volume_gb=101), *first.datasets[1:])},
         {"datasets": (builders.dataset("a", steward=None), *first.datasets[1:])},
         {"datasets": (builders.dataset("a", current_site="s"), *first.datasets[1:])},

@@ -65,11 +65,12 @@ def test_what_was_written_is_read(path):
     assert (plan.header, plan.site_ids) == (b'{"a": 1}', SITES)
     assert plan.ids.to_pylist() == list("abcd")
     assert plan.placed.row_prices == PLACED.row_prices
-    for read, written in (
+    pairs: list[tuple[np.ndarray, np.ndarray]] = [
         (plan.placed.sites, PLACED.sites),
         (plan.placed.flow_prices, PLACED.flow_prices),
         *((plan.extra[name], EXTRA[name]) for name in EXTRA),
-    ):
+    ]
+    for read, written in pairs:
         assert read.dtype == written.dtype
         assert read.tolist() == written.tolist()
     assert list(plan.extra) == list(EXTRA)
