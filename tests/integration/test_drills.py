@@ -18,6 +18,7 @@ from models import (
     AuditAction,
     DecisionOutcome,
     Drill,
+    DrillPart,
     ExitDrill,
     FrontierDrill,
     FrontierParameter,
@@ -42,6 +43,7 @@ from tests.decision_cases import (
     in_force,
     keep,
     make_city,
+    read_job,
     run,
     shipped_engine,
 )
@@ -71,8 +73,13 @@ def read(city, drill):
 def done(city, drill) -> Drill:
     """The drill after one worker did what was left of it."""
     for part in drill.parts:
-        run(city, type("Named", (), {"id": part.job}))
+        run(city, read_job(city, part.job))
     return read(city, drill)
+
+
+def report_of(city, part: DrillPart) -> WhatIfReport:
+    assert part.report is not None
+    return what_ifs.read(city, BOARD, part.report.removeprefix("/v1/what-ifs/"))
 
 
 def by_name(drill):
@@ -104,10 +111,12 @@ def test_leaving_each_operator_costs_what_its_what_if_says(city):
     hoster = parts["hoster"]
     assert hoster.difference_eur > 0
     assert hoster.datasets_moved > 0
-    report = what_ifs.read(city, BOARD, hoster.report.removeprefix("/v1/what-ifs/"))
+    report = report_of(city, hoster)
     assert report.asked.sites_out == ("hoster",)
     assert (report.objective_eur, report.gap) == (hoster.objective_eur, hoster.gap)
+    assert report.diff is not None
     before, after = report.diff.eur_per_year_before, report.diff.eur_per_year_after
+    assert before is not None
     assert hoster.difference_eur == after - before
     assert hoster.basis.standing == report.since == 1
 
@@ -117,7 +126,7 @@ def test_all_sites_of_an_operator_are_out(city):
     settle(city)
     found = done(city, ask(city, ExitDrill(kind="exit", operators=("costly",))))
     (part,) = found.parts
-    report = what_ifs.read(city, BOARD, part.report.removeprefix("/v1/what-ifs/"))
+    report = report_of(city, part)
     assert report.asked.sites_out == ("costly-east", "costly-west")
 
 
@@ -153,11 +162,13 @@ def test_a_frontier_costs_more_the_tighter_its_limit(city):
     found = done(city, ask(city, frontier("operator_volume_share_max", "1", "0.4", "0")))
     assert [part.name for part in found.parts] == ["1", "0.4", "0"]
     loose, tight, none = found.parts
+    assert loose.objective_eur is not None
+    assert tight.objective_eur is not None
     assert loose.objective_eur < tight.objective_eur
     assert none.outcome is DecisionOutcome.INFEASIBLE
     assert "concentration_volume[hoster]" in none.core
     assert loose.difference_eur is None  # no plan stands that it could be compared with
-    report = what_ifs.read(city, BOARD, found.parts[1].report.removeprefix("/v1/what-ifs/"))
+    report = report_of(city, tight)
     assert report.asked.parameters == drill_cases.parameters(
         operator_volume_share_max=Decimal("0.4")
     )
@@ -182,7 +193,7 @@ def test_nothing_of_it_is_a_decision(city):
 def test_records_that_change_while_it_runs_are_told(city):
     settle(city)
     asked = ask(city, EXITS)
-    run(city, type("Named", (), {"id": asked.parts[0].job}))
+    run(city, read_job(city, asked.parts[0].job))
     assert read(city, asked).one_basis
     settle(city, amortisation_years=7)
     assert not done(city, asked).one_basis
@@ -199,7 +210,7 @@ def test_parts_run_on_several_workers_each_once(city, make_city):
     did: list[tuple[int, str, int]] = []
 
     def work(number: int) -> None:
-        begun = []
+        begun: list[str] = []
 
         def watched(city, job, report, cancel):
             if not begun:
@@ -270,7 +281,7 @@ def test_a_drill_and_its_jobs_are_committed_together(city):
 def test_cancelling_ends_what_has_not_ended(city):
     settle(city)
     asked = ask(city, EXITS)
-    run(city, type("Named", (), {"id": asked.parts[0].job}))
+    run(city, read_job(city, asked.parts[0].job))
     with city.store.writing() as tx:
         found = drills.cancel(tx, OFFICE, asked.id)
     assert [part.state for part in found.parts] == [JobState.DONE, JobState.CANCELLED]

@@ -266,10 +266,10 @@ def test_a_frontier_changes_one_parameter_and_keeps_the_others():
         own.model_copy(update={"moves_max": 10}),
         own.model_copy(update={"moves_max": 0}),
     ]
-    assert all(
-        Parameters.model_validate(part.asked.parameters.model_dump()) == part.asked.parameters
-        for part in parts
-    )
+    for part in parts:
+        given = part.asked.parameters
+        assert given is not None
+        assert Parameters.model_validate(given.model_dump()) == given
 
 
 # --- following one -------------------------------------------------------------------------------
