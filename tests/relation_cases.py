@@ -51,7 +51,10 @@ def _flows(rng, units, sites, many):
     yearly = rng.integers(1, 200, len(ends)).astype(float)
     egress = np.round(rng.uniform(0, 2, sites), 2)
     several = many[ends].any(axis=1)
-    return tuple(Lineage(*ends[k].T.copy(), yearly[k], egress) for k in (~several, several))
+    return tuple(
+        Lineage(ends[k, 0].copy(), ends[k, 1].copy(), yearly[k], egress)
+        for k in (~several, several)
+    )
 
 
 def _apart(rng, units):

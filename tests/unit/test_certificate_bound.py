@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 import pytest
 
@@ -294,7 +295,9 @@ def test_the_stated_bound_is_rounded_down_and_its_gap_up():
 # --- separated pairs: either pays at the place, and the bound is lower by it once --------------
 
 
-def apart(level: str, *datasets, place: str, price: str, together=()) -> Fraction:
+def apart(
+    level: Literal["site", "operator"], *datasets, place: str, price: str, together=()
+) -> Fraction:
     """The bound where the first and the last dataset rest apart and have this price."""
     datasets = datasets or (data("a"), data("b"))
     first, second = datasets[0].id, datasets[-1].id

@@ -63,6 +63,7 @@ def test_small_ones_are_solved_to_the_optimum(kind, seed):
         return
     assert answer.termination is Termination.WITHIN_GAP
     assert answer.objective == best == answer.bound
+    assert answer.sites is not None
     assert violations(problem, answer.sites) == []
 
 
@@ -72,6 +73,7 @@ def test_a_row_over_several_sites_holds_and_counts():
     assert np.isfinite(_brute_force(problem))
     answer = solve_assignment(problem, gap=0.0, watch=Watch(30))
     assert answer.objective == _brute_force(problem)
+    assert answer.sites is not None
     assert violations(problem, answer.sites) == []
 
 
@@ -170,4 +172,5 @@ def test_known_optima_are_reached(real_data, name):
     problem = read_case(real_data / "gap" / name).problem()
     answer = solve_assignment(problem, gap=0.0, watch=Watch(60))
     assert answer.objective == EASY[name]
+    assert answer.sites is not None
     assert violations(problem, answer.sites) == []

@@ -49,8 +49,8 @@ def test_a_conflict_is_proven_and_nothing_in_it_can_be_missed(units):
         rest = set(found.rows) - {row}
         assert find_conflict(keeping(problem, rest, members)) is None, row
     for group in found.classes[:5]:
-        rest = np.setdiff1d(members, group)
-        assert find_conflict(keeping(problem, set(found.rows), rest)) is None
+        others = np.setdiff1d(members, group)
+        assert find_conflict(keeping(problem, set(found.rows), others)) is None
 
 
 def test_a_problem_with_a_plan_has_no_conflict():

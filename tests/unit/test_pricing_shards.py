@@ -68,6 +68,7 @@ def test_four_shards_find_the_same(large, priced):
     found = find_prices(Shards([LocalShard(part) for part in in_four(large)]), Watch(60))
     assert found.prices == pytest.approx(priced.prices, rel=1e-9, abs=1e-15)
     assert found.bound == pytest.approx(priced.bound, rel=1e-12)
+    assert found.core is not None
     assert sorted(found.core.units * 4 + found.core.shard) == sorted(priced.core.units)
 
 
@@ -144,6 +145,7 @@ def test_impossible_limits_give_a_ray(large):
     )
     found = find_prices(short, Watch(60))
     assert found.bound == np.inf
+    assert found.ray is not None
     assert (found.ray >= 0).all()
     assert evaluate(replace(short, cost=np.zeros_like(short.cost)), found.ray).bound > 0
 
@@ -173,6 +175,7 @@ def test_a_unit_that_fits_nowhere():
     shut[0] = False
     found = find_prices(replace(problem, open=shut), Watch(60))
     assert found.bound == np.inf
+    assert found.ray is not None
     assert evaluate(replace(problem, open=shut, cost=0 * problem.cost), found.ray).bound == np.inf
 
 

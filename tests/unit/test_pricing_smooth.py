@@ -98,8 +98,14 @@ def test_steps_climb_to_the_top_of_a_parabola():
 @pytest.mark.parametrize("after_s", [0.02, 0.1, 0.3])
 def test_cancelled_soon(after_s):
     problem = make_instance(Recipe(100_000, 10, seed=2))
-    cancel, answered = threading.Event(), []
-    timer = threading.Timer(after_s, lambda: (answered.append(time.monotonic()), cancel.set()))
+    cancel = threading.Event()
+    answered: list[float] = []
+
+    def stop():
+        answered.append(time.monotonic())
+        cancel.set()
+
+    timer = threading.Timer(after_s, stop)
     timer.start()
     with pytest.raises(OutOfTime):
         find_prices(problem, Watch(60, cancel=cancel))

@@ -96,8 +96,12 @@ def test_marks_tell_parts_apart_whatever_their_order():
     order = np.lexsort((np.random.default_rng(1).random(500), problem.class_of))
     shuffled = replace(problem, features=np.ascontiguousarray(problem.features[:, order]))
     other = replace(problem, features=problem.features + (np.arange(500) == 7))
-    marks = [Keeper().load(lambda p=p: p).mark for p in (problem, shuffled, other)]
+    marks = [mark_of(each) for each in (problem, shuffled, other)]
     assert marks[0] == marks[1] != marks[2]
+
+
+def mark_of(problem):
+    return Keeper().load(lambda: problem).mark
 
 
 def ask(holder, name, *arguments, ticket=0, left_s=60.0, **options):
