@@ -99,3 +99,21 @@ def test_replicas_rest_with_different_operators():
     solution = solve_arrays(problem, gap=5e-3, watch=Watch(60.0), way=Way.POLISH)
     assert solution.termination is Termination.WITHIN_GAP
     assert violations(problem, solution.sites) == []
+
+
+def test_cancelling_from_a_report_ends_the_search():
+    problem = make_instance(Recipe(3_000, 20))
+    cancel = threading.Event()
+    after = []
+
+    def progress(now):
+        if cancel.is_set():
+            after.append(now.phase)
+        elif now.phase == "core":
+            cancel.set()
+
+    solution = solve_arrays(problem, gap=0.0, watch=Watch(600.0, progress, cancel))
+    assert solution.termination is Termination.TIME_LIMIT
+    assert np.isfinite(solution.bound)
+    assert "search" not in after
+    assert len(after) <= 2

@@ -71,16 +71,16 @@ def choose_core(region: Region, size: int, start: Indices | None) -> Core:
         of = order[octave[order] == some]
         rank[of] = np.arange(len(of))
     by_rank = order[np.argsort(rank[order], kind="stable")]
-    widest = int(size * BY_OCTAVE)
+    spread = int(size * BY_OCTAVE)
     chosen = np.zeros(len(second), dtype=np.bool_)
-    chosen[by_rank[:widest]] = True
+    chosen[by_rank[:spread]] = True
     rest = order[~chosen[order]]
-    chosen[rest[: size - widest]] = True
+    rest = np.concatenate([rest[ratio[rest] > 0.0], rest[ratio[rest] == 0.0]])
+    chosen[rest[: size - spread]] = True
     limit = np.zeros(int(octave.max(initial=0)) - int(octave.min(initial=0)) + 1)
     np.maximum.at(limit, octave[chosen] - octave.min(initial=0), ratio[chosen])
-    if len(order):
-        np.maximum(limit, ratio[order[min(size, len(order) - 1)]], out=limit)
-    near = region.margin <= (WIDTH * limit[octave - octave.min(initial=0)] * region.size)[:, None]
+    widest = np.maximum(WIDTH * limit[octave - octave.min(initial=0)], TIED)
+    near = region.margin <= (widest * region.size)[:, None]
     if region.split is not None:
         chosen |= region.split
     if start is not None:

@@ -16,6 +16,7 @@ from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.repair import repaired
 from placement.optimizer.polish.resting import Rest, Resting
 from placement.optimizer.pricing.shard import Pick
+from placement.optimizer.pricing.sift import TIED
 from placement.optimizer.progress import OutOfTime, Watch
 
 NEAR = 20_000
@@ -45,24 +46,32 @@ class Polished:
 def region_of(
     shard: Resting, prices: Floats, watch: Watch, *, near: int = NEAR
 ) -> tuple[Pick, Region]:
-    """The units nearest to a tie, and what the others leave them.
+    """All exact ties, the units next nearest to one, and what the others leave them.
 
     Raises
     ------
     OutOfTime
     """
     counts = np.cumsum(shard.survey(prices, watch)[1])
-    bins = int(np.searchsorted(counts, min(near, int(counts[-1])))) + 1
+    wanted = min(int(counts[TIED]) + near, int(counts[-1]))
+    bins = int(np.searchsorted(counts, wanted)) + 1
     pick = shard.near(bins)
     rest: Rest = shard.settle(prices, bins, watch)
     return pick, Region(pick.problem, shard.rhs - rest.totals, rest.cost, prices)
 
 
-def polish(polished: Polished, bound: float, gap: float, watch: Watch) -> None:
+def polish(
+    polished: Polished, bound: float, gap: float, watch: Watch, *, brief: bool = False
+) -> None:
     """Improve a plan until it is within the gap, or every core is exhausted.
 
     Dives into larger and larger cores come first; then HiGHS searches cores from the best plan,
     longer and wider each time.
+
+    Parameters
+    ----------
+    brief
+        One dive and no more: the whole problem is searched next.
 
     Raises
     ------
@@ -75,6 +84,8 @@ def polish(polished: Polished, bound: float, gap: float, watch: Watch) -> None:
         if polished.objective <= target:
             return
         _dive(polished, min(size, most), target, watch, bound)
+        if brief:
+            return
         if size >= most:
             break
     size, nodes = SEARCHED, NODES

@@ -21,7 +21,7 @@ from placement.optimizer.polish.polishing import Polished, polish, region_of
 from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.resting import LocalResting
 from placement.optimizer.polish.spreading import counts_of, sites_of, spread_out
-from placement.optimizer.polish.vertex import vertex
+from placement.optimizer.polish.vertex import shared_out, thinned, vertex
 from placement.optimizer.polish.whole import solve_whole
 from placement.optimizer.pricing.dual import bound_of, evaluate
 from placement.optimizer.pricing.find import Priced, find_prices
@@ -32,11 +32,9 @@ from placement.optimizer.progress import OutOfTime, Watch
 TINY = 2_000
 """Pairs up to which the whole problem is solved at once."""
 SMALL = 60_000
-"""Pairs up to which the whole problem is solved where price and polish does not suffice."""
+"""Pairs up to which the whole problem is searched after one dive."""
 MODERATE = 600_000
 """Pairs that one HiGHS model may have after reduced costs have ruled out the others."""
-SMALL_SHARE = 0.15
-"""Share of the time that price and polish may take of a small problem."""
 VERTEX = 3_000
 """Units of the first relaxation from which plans begin; doubled until it meets the bound."""
 CLOSE = 1e-8
@@ -63,11 +61,21 @@ class Warm:
     """(R,)"""
     sites: Indices | None = None
     """(U, n)"""
+    messages: Floats | None = None
+    """(E, S) of related problems, and what separated pairs pay: see ArraySolution."""
+    apart_places: Indices | None = None
+    apart_prices: Floats | None = None
 
     @classmethod
     def of(cls, solution: ArraySolution) -> Warm:
         """What an answer leaves to the next."""
-        return cls(solution.prices, solution.sites)
+        return cls(
+            solution.prices,
+            solution.sites,
+            solution.messages,
+            solution.apart_places,
+            solution.apart_prices,
+        )
 
 
 def solve_arrays(
@@ -169,7 +177,7 @@ class Separable:
             self.merged, self.group_of = merging.problem, merging.group
             self.shard = LocalResting(self.merged)
             self.pairs = int(self.merged.open[self.merged.class_of].sum())
-            priced = self._priced()
+            priced = self.priced = self._priced()
             self.prices, self.bound = priced.prices, priced.bound
             self.proven_by_prices = priced.bound
         if np.isposinf(self.bound) or priced.ray is not None:
@@ -177,10 +185,7 @@ class Separable:
             return
         pairs = self.pairs
         if self.way is not Way.WHOLE and (self.way is Way.POLISH or pairs > TINY):
-            small = pairs <= SMALL and self.way is Way.BEST
-            watch = self.watch.within(SMALL_SHARE * self.watch.left_s) if small else self.watch
-            with suppress(OutOfTime):
-                self._polish(watch)
+            self._polish(self.watch, brief=pairs <= SMALL and self.way is Way.BEST)
         self.watch.check()
         if not self.proven and self.way is not Way.POLISH and pairs <= MODERATE:
             with self._phase("search"):
@@ -243,12 +248,12 @@ class Separable:
             if not violations(self.problem, sites):
                 self.sites, self.objective = sites, plan_cost(self.problem, sites)
 
-    def _polish(self, watch: Watch) -> None:
+    def _polish(self, watch: Watch, *, brief: bool) -> None:
         with self._phase("sift"):
             polished = Polished(*self._region(watch))
         with self._phase("core"):
             try:
-                polish(polished, self.bound, self.gap, watch)
+                polish(polished, self.bound, self.gap, watch, brief=brief)
             finally:
                 if polished.x is not None:
                     self._keep_region(polished)
@@ -258,10 +263,15 @@ class Separable:
         size = VERTEX
         while True:
             pick, region = region_of(self.shard, self.prices, watch)
-            found = vertex(region, size, watch)
+            if self.priced.shares is not None and self._meets(self.priced.value):
+                return thinned(self.shard, pick, shared_out(region, pick, self.priced))
+            try:
+                found = vertex(region, size, watch)
+            except SolverError:  # only where plans begin: the best sites do, too
+                return pick, region
             placed = region.at_home(found.home, found.split)
-            if found.value - self.bound <= CLOSE * abs(self.bound):
-                return pick, placed
+            if self._meets(found.value):
+                return thinned(self.shard, pick, placed)
             part = self.shard.evaluate(found.prices, watch)
             bound = bound_of(part, found.prices, self.shard.rhs)
             nearer = found.value - max(bound, self.bound) < ENOUGH * (found.value - self.bound)
@@ -269,9 +279,13 @@ class Separable:
                 self.prices, self.bound = found.prices, bound
                 self.proven_by_prices = bound
             if size >= region.problem.units:
-                return pick, placed
+                return thinned(self.shard, pick, placed)
             if not nearer:
                 size *= 2
+
+    def _meets(self, value: float) -> bool:
+        """Whether a relaxation's value is the bound: its prices and its vertex belong together."""
+        return value - self.bound <= CLOSE * abs(self.bound)
 
     def _keep_region(self, polished: Polished) -> None:
         """The plan of a region and of everybody at rest, one site a unit."""

@@ -8,18 +8,24 @@ rows bind. Its duals are prices that are as good or better.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.polish.core import choose_core
 from placement.optimizer.polish.region import Region, best_counts
+from placement.optimizer.polish.resting import LocalResting
+from placement.optimizer.polish.spreading import sites_of
 from placement.optimizer.pricing.corelp import CoreTask, solve_core
+from placement.optimizer.pricing.find import Priced
+from placement.optimizer.pricing.shard import Pick
 from placement.optimizer.progress import Watch
 
 WHOLE = 1e-6
 """What HiGHS calls a whole number."""
+NEAR, MOST = 20_000, 30_000
+"""Units that may still move, and from how many on the others of a region come to rest."""
 DEAREST = 100.0
 """Prices at most, in units of the dearest so far."""
 OVERFLOW = 1e-9
@@ -69,6 +75,49 @@ def vertex(region: Region, size: int, watch: Watch) -> Vertex:
     fits = answer.overflow <= OVERFLOW * abs(value)
     home, split = rounded(region, shares)
     return Vertex(value if fits else np.inf, prices + answer.delta, home, split)
+
+
+def shared_out(region: Region, pick: Pick, priced: Priced) -> Region:
+    """The region with its units where the linear relaxation of the prices puts them."""
+    assert priced.core is not None
+    assert priced.shares is not None
+    numbers = np.full(1 + int(max(pick.units.max(initial=0), priced.core.units.max(initial=0))), -1)
+    numbers[pick.units] = np.arange(len(pick.units))
+    at = numbers[priced.core.units]
+    shares = region.best.astype(np.float64)
+    shares[at[at >= 0]] = priced.shares[at >= 0]
+    return region.at_home(*rounded(region, shares))
+
+
+def thinned(shard: LocalResting, pick: Pick, region: Region) -> tuple[Pick, Region]:
+    """The same with fewer units, where it has many more than any core: the rest stays at home."""
+    if region.problem.units <= MOST or (region.problem.counts != 1.0).any():
+        return pick, region
+    kept = choose_core(region, NEAR, None).units
+    gone = np.ones(region.problem.units, dtype=np.bool_)
+    gone[kept] = False
+    dropped, home = pick.units[gone], region.home[gone]
+    replicas = region.problem.replicas[region.problem.class_of[gone]]
+    own = sites_of(home, replicas)
+    shard.sites[dropped, : own.shape[1]] = own
+    staying = region.home * gone[:, None]
+    fewer = Region(
+        problem=region.problem.take(kept),
+        room=region.room - region.totals(staying),
+        elsewhere=region.value(staying),
+        prices=region.prices,
+    )
+    split = None if region.split is None else region.split[kept]
+    assert split is not None
+    part = replace(
+        pick,
+        problem=fewer.problem,
+        units=pick.units[kept],
+        shard=pick.shard[kept],
+        keys=pick.keys[kept],
+        extra=None,
+    )
+    return part, fewer.at_home(region.home[kept], split)
 
 
 def rounded(region: Region, shares: Floats) -> tuple[Indices, Flags]:
