@@ -3,6 +3,7 @@
 from dataclasses import replace
 from threading import Event
 
+import numba
 import numpy as np
 import pytest
 
@@ -11,9 +12,11 @@ from placement.optimizer.arrays.problem import Apart, ArrayProblem, Lineage, Row
 from placement.optimizer.arrays.solution import plan_cost, violations
 from placement.optimizer.polish.solve import Warm
 from placement.optimizer.progress import Watch
-from placement.optimizer.relations import solve_related
+from placement.optimizer.relations import solve_related, sweeping
+from placement.optimizer.relations.compiling import compiled
 from placement.optimizer.relations.dual import Dual
 from placement.optimizer.relations.graph import ordered
+from placement.optimizer.relations.solve import Related
 from tests.benchmarks.instances import Recipe, make_instance
 
 AMPLE = 600.0
@@ -119,6 +122,66 @@ def test_a_warm_start_is_never_made_worse(problem, solution):
     warm = solve_related(problem, gap=GAP, watch=Watch(AMPLE), start=Warm.of(solution))
     assert warm.objective <= solution.objective
     assert warm.termination is Termination.WITHIN_GAP
+
+
+def test_an_earlier_answer_saves_most_sweeps(problem, solution):
+    """One class loses the site that its first unit had; cold and warm to the same gap."""
+    unit = next(u for u in range(problem.units) if problem.open[problem.class_of[u]].sum() > 1)
+    opened = problem.open.copy()
+    opened[problem.class_of[unit], solution.sites[unit, 0]] = False
+    changed = replace(problem, open=opened, cost=np.where(opened[:, None], problem.cost, 0.0))
+    cold = Related(*ordered(changed)[:1], GAP, Watch(AMPLE), None, 0)
+    cold.run()
+    _, flows, pairs = ordered(problem)
+    start = replace(
+        Warm.of(solution),
+        messages=solution.messages[flows],
+        apart_places=solution.apart_places[pairs],
+        apart_prices=solution.apart_prices[pairs],
+    )
+    warm = Related(*ordered(changed)[:1], GAP, Watch(AMPLE), start, 0)
+    warm.run()
+    assert warm.done
+    assert cold.done
+    assert violations(changed, warm.sites) == []
+    assert warm.dual.sweeps < 0.6 * cold.dual.sweeps
+    assert warm.dual.steps < 0.6 * cold.dual.steps
+
+
+def test_messages_of_another_problem_are_cut_to_what_is_valid(problem, solution):
+    start = replace(Warm.of(solution), messages=solution.messages * 50.0)
+    warm = solve_related(problem, gap=GAP, watch=Watch(AMPLE), start=start)
+    assert warm.bound <= solution.objective
+    other = replace(Warm.of(solution), messages=solution.messages[:-1])
+    assert solve_related(problem, gap=GAP, watch=Watch(AMPLE), start=other).gap <= GAP
+
+
+def test_nothing_is_kept_on_disk_where_no_folder_can_be_written_to(monkeypatch):
+    compile_with = numba.njit
+
+    def without_folder(**options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return compile_with(**options)
+
+    monkeypatch.setattr(numba, "njit", without_folder)
+    assert compiled(lambda x: x + 1)(2) == 3
+
+
+def test_sweeps_by_two_threads_raise_the_bound_the_same_way(problem, monkeypatch):
+    monkeypatch.setattr(sweeping, "ALONE", 100)
+    values = []
+    for _ in range(2):
+        dual = Dual(ordered(problem)[0], Watch(AMPLE))
+        seen = [dual.value()]
+        for turn in range(6):
+            dual.sweep(large=turn % 2 == 1)
+            seen.append(dual.value())
+        assert seen == sorted(seen)
+        dual.refresh()
+        assert dual.value() == pytest.approx(seen[-1], rel=1e-9)
+        values.append(seen)
+    assert values[0] == values[1]
 
 
 def test_replicas_of_some_classes():

@@ -54,9 +54,9 @@ EVERY, LATE_EVERY, LATE = 4, 2, 0.005
 """Of so many rounds one sweeps small flows, too; of so many at low temperatures."""
 LAST_SWEEPS, LAST_GAIN = 10, 0.01
 """Sweeps at the last prices, at most, and the share of the gap asked for that one must gain."""
-RESERVE, MOST_RESERVED = 0.45, 0.85
+RESERVE, MOST_RESERVED = 0.45, 0.7
 """Share of the time that is left for plans, at least and at most."""
-PLANNING = 12.0
+PLANNING = 8.0
 """Time that plans need, in times of the first two sweeps."""
 LITTLE = 0.03
 """Share of the gap asked for that a round must gain for another at the same temperature."""
@@ -100,7 +100,7 @@ class Dual:
         weight = np.where(size.weight > 0.0, size.weight, np.maximum(1.0, np.abs(problem.rhs)))
         self.cap: Floats = CAP * size.stake / weight
         self._forward = True
-        self.sweeps = 0
+        self.sweeps = self.steps = 0
         every = np.arange(len(self.graph.source))
         self._all = Sweeper(self.graph, every, self.order, self.rank)
         self._large = Sweeper(self.graph, self._large_flows(), self.order, self.rank)
@@ -135,7 +135,7 @@ class Dual:
         g = self.graph
         sweeper = self._large if large else self._all
         forward, self._forward = self._forward, not self._forward
-        self.sweeps += 0 if large else 1
+        self.sweeps += 1
         sweeper.sweep(self.theta, self.messages, self.watch, forward=forward, all_ways=all_ways)
         price_meetings(
             self.theta,
@@ -171,6 +171,18 @@ class Dual:
     def set_prices(self, prices: Floats) -> None:
         """Start from given prices."""
         self._move_prices(np.clip(prices, 0.0, self.cap) - self.prices)
+
+    def set_messages(self, messages: Floats) -> None:
+        """Start from given messages, cut to what is valid: 0 <= m_es <= yearly_gb_e egress_s."""
+        most = self.graph.yearly_gb[:, None] * self.graph.egress
+        self.messages = np.ascontiguousarray(np.clip(messages, 0.0, most), dtype=np.float64)
+        self.refresh()
+
+    def set_meetings(self, place: Indices, price: Floats) -> None:
+        """Start from given prices of meetings."""
+        self.place = np.array(place, dtype=np.intp)
+        self.meeting = np.maximum(price, 0.0)
+        self.refresh()
 
     def climb(self, gap: float, temperatures: tuple[float, ...] = TEMPERATURES) -> None:
         """Sweeps and price steps in turn, the temperature falling, while they gain enough.
@@ -239,6 +251,7 @@ class Dual:
         """One Newton step of the prices, halved until the bound does not suffer."""
         if not len(self.prices):
             return
+        self.steps += 1
         self._relations_part(extra)
         rhs = self.problem.rhs
         curve = soft.curve(self.prices, tau)

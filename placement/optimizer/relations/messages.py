@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
+from placement.optimizer.relations.compiling import compiled, compiled_for_numbers
 
 BIG = 1e30
 """Cost of a closed pair: messages are lost in it, and products with it stay finite."""
@@ -30,7 +30,7 @@ KEPT = 0.3
 """Weight of the flows behind a unit in the share that those ahead of it get."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def fill_costs(
     theta: Floats, coefficients: Floats, opened: Flags, class_of: Indices, phi: Floats
 ) -> None:
@@ -47,7 +47,7 @@ def fill_costs(
                 theta[u, s] = BIG
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def add_messages(
     theta: Floats,
     messages: Floats,
@@ -68,7 +68,7 @@ def add_messages(
             theta[j, s] -= peaks[operator_of[s]]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def least_of(theta: Floats, operator_of: Indices, replicas: int, work: Floats) -> float:
     """The sum of the n smallest operators' minima; BIG or more where too few are open.
 
@@ -96,7 +96,7 @@ def least_of(theta: Floats, operator_of: Indices, replicas: int, work: Floats) -
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"}, boundscheck=False)
+@compiled_for_numbers
 def _exchange(
     messages: Floats,
     theta: Floats,
@@ -145,7 +145,7 @@ def _exchange(
             messages[e, s] = fresh
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"}, boundscheck=False)
+@compiled_for_numbers
 def _paid(messages: Floats, theta: Floats, e: int, i: int, share: float, raw: Floats) -> None:
     """raw_s = m_s less a share of what s costs the source more than its best site."""
     least = BIG
@@ -155,7 +155,7 @@ def _paid(messages: Floats, theta: Floats, e: int, i: int, share: float, raw: Fl
         raw[s] = messages[e, s] - share * (theta[i, s] - least)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"}, boundscheck=False)
+@compiled_for_numbers
 def _granted(
     theta: Floats,
     j: int,
@@ -192,7 +192,7 @@ def _granted(
             raw[s] = min(grant[o], h[s] + away)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def sweep(
     theta: Floats,
     messages: Floats,
@@ -245,7 +245,7 @@ def sweep(
             parts -= 1.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def price_meetings(
     theta: Floats,
     first: Indices,
@@ -279,7 +279,7 @@ def price_meetings(
             _charge(theta, i, j, p, whole[q], operator_of, fair)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _regret(theta: Floats, whole: bool, operator_of: Indices) -> Any:
     """The best place, and how much dearer the best elsewhere is."""
     best = 0
@@ -295,7 +295,7 @@ def _regret(theta: Floats, whole: bool, operator_of: Indices) -> Any:
     return p, (other - theta[best] if other < SHUT else BIG)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _charge(
     theta: Floats, i: int, j: int, p: int, whole: bool, operator_of: Indices, amount: float
 ) -> None:
@@ -305,7 +305,7 @@ def _charge(
             theta[j, s] += amount
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def add_meetings(
     theta: Floats,
     first: Indices,
@@ -321,7 +321,7 @@ def add_meetings(
             _charge(theta, first[q], second[q], place[q], whole[q], operator_of, price[q])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def leasts(theta: Floats, operator_of: Indices, replicas: Indices, out: Floats) -> float:
     """out[u]: what u costs at least; their sum. `replicas` is (U,)."""
     work = np.empty(operator_of.max() + 1)
@@ -332,7 +332,7 @@ def leasts(theta: Floats, operator_of: Indices, replicas: Indices, out: Floats) 
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def add_costs(theta: Floats, coefficients: Floats, class_of: Indices, phi: Floats) -> None:
     """theta_us += sum_f coefficients[k, f, s] phi[f, u]; closed pairs stay closed."""
     for u in range(theta.shape[0]):
@@ -342,7 +342,7 @@ def add_costs(theta: Floats, coefficients: Floats, class_of: Indices, phi: Float
                 theta[u, s] += coefficients[k, f, s] * phi[f, u]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def relations_part(
     theta: Floats, coefficients: Floats, class_of: Indices, phi: Floats, out: Floats
 ) -> None:

@@ -7,10 +7,10 @@ other, any.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
+from placement.optimizer.relations.compiling import compiled
 from placement.optimizer.relations.tables import Tables
 
 SHUT = 1e29
@@ -20,14 +20,14 @@ MEETING = 1e12
 """EUR: more than any plan saves by a meeting of separated units."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def weight(t: Tables, u: int, x: int) -> float:
     """What unit u weighs in entry x."""
     offset = t.entry_weight[x] + t.entry_stride[x] * t.class_of[u]
     return float(t.weights[offset] * t.phi[u, t.entry_feature[x]])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def count_all(t: Tables, at: Indices, totals: Floats, held: Indices) -> None:
     """Totals and segregation counts from scratch."""
     totals[:] = 0.0
@@ -38,7 +38,7 @@ def count_all(t: Tables, at: Indices, totals: Floats, held: Indices) -> None:
                 put(t, totals, held, u, at[u, c], 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def put(t: Tables, totals: Floats, held: Indices, u: int, s: int, sign: int) -> None:
     """Add a replica of u at s to the counts, or take it away."""
     for x in range(t.entry_start[s], t.entry_start[s + 1]):
@@ -52,7 +52,7 @@ def put(t: Tables, totals: Floats, held: Indices, u: int, s: int, sign: int) -> 
             held[g, 2] += sign * (one or other)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _meets(t: Tables, at: Indices, u: int, s: int) -> bool:
     """Whether a separated unit is in the way of u at s."""
     for x in range(t.apart_start[u], t.apart_start[u + 1]):
@@ -65,7 +65,7 @@ def _meets(t: Tables, at: Indices, u: int, s: int) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _segregated(t: Tables, held: Indices, u: int, s: int) -> bool:
     """Whether carriers of the other duty are in the way of u at s, where it is not yet."""
     k = t.class_of[u]
@@ -78,7 +78,7 @@ def _segregated(t: Tables, held: Indices, u: int, s: int) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def replica_costs(
     t: Tables, cost: Floats, at: Indices, held: Indices, u: int, c: int, out: Floats
 ) -> None:
@@ -96,7 +96,7 @@ def replica_costs(
         _add_transports(t, at, u, c, out)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _add_flows(t: Tables, at: Indices, u: int, out: Floats) -> None:
     """Flows between single replicas, the mates at rest."""
     for x in range(t.flow_start[u], t.flow_start[u + 1]):
@@ -108,7 +108,7 @@ def _add_flows(t: Tables, at: Indices, u: int, out: Floats) -> None:
                 out[s] += gb * t.egress[s if leads else p]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _forbid(t: Tables, at: Indices, held: Indices, u: int, c: int, out: Floats) -> None:
     """Sites where replica c would meet another replica, a separated unit or the other duty."""
     for s in range(len(out)):
@@ -122,7 +122,7 @@ def _forbid(t: Tables, at: Indices, held: Indices, u: int, c: int, out: Floats) 
             out[s] = FORBIDDEN
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _add_transports(t: Tables, at: Indices, u: int, c: int, out: Floats) -> None:
     """Flows with several replicas at an end, for each site of replica c."""
     here = at[u, c]
@@ -137,7 +137,7 @@ def _add_transports(t: Tables, at: Indices, u: int, c: int, out: Floats) -> None
     at[u, c] = here
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def transport(t: Tables, at: Indices, i: int, j: int) -> float:
     """EUR per yearly GB: every site of j is fed from the cheapest of i, or its own operator's."""
     cheapest = np.inf
@@ -156,7 +156,7 @@ def transport(t: Tables, at: Indices, i: int, j: int) -> float:
     return cheapest * away if away else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def overload_change(
     t: Tables, totals: Floats, fine: Floats, u: int, s: int, to: int, change: Floats
 ) -> float:
@@ -178,7 +178,7 @@ def overload_change(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def descend(
     t: Tables,
     cost: Floats,
@@ -222,7 +222,7 @@ def descend(
     return moved
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _may_help(t: Tables, totals: Floats, s: int) -> bool:
     """Whether leaving s relieves a row."""
     for x in range(t.entry_start[s], t.entry_start[s + 1]):
@@ -232,7 +232,7 @@ def _may_help(t: Tables, totals: Floats, s: int) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def decode(
     t: Tables,
     theta: Floats,
@@ -267,7 +267,7 @@ def decode(
                     out[s] = FORBIDDEN
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _add_decided(
     t: Tables, messages: Floats, at: Indices, u: int, peaks: Floats, out: Floats
 ) -> None:
@@ -286,7 +286,7 @@ def _add_decided(
                 out[s] += t.flow_gb[e] * t.egress[s if leads else p]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _first(out: Floats, forbidden: Flags) -> int:
     """The cheapest open site, a forbidden one only where there is no other; -1 for none."""
     best = -1
@@ -299,7 +299,7 @@ def _first(out: Floats, forbidden: Flags) -> int:
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def margins(
     t: Tables, cost: Floats, at: Indices, held: Indices, units: Indices, out: Floats
 ) -> None:
@@ -321,7 +321,7 @@ def margins(
                 out[n, at[u, c]] = 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def replica_sums(
     t: Tables, cost: Floats, at: Indices, differ: Flags, piece: Indices, sums: Floats
 ) -> None:
@@ -346,7 +346,7 @@ def replica_sums(
                 sums[p] += MEETING * _meetings(t, at, u, v, t.apart_whole[t.apart_pair[x]])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _meetings(t: Tables, at: Indices, u: int, v: int, whole: bool) -> int:
     """Pairs of replicas of u and v at one site, or with one operator."""
     count = 0
@@ -357,7 +357,7 @@ def _meetings(t: Tables, at: Indices, u: int, v: int, whole: bool) -> int:
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _flow_sum(t: Tables, at: Indices, differ: Flags, u: int) -> float:
     """What u's flows cost; one to a unit that differs, too, is its source's."""
     total = 0.0

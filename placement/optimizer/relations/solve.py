@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from placement.optimizer.polish.spreading import counts_of, sites_of
 from placement.optimizer.pricing.find import find_prices
 from placement.optimizer.progress import OutOfTime, Watch
 from placement.optimizer.relations.cores import Core, cores
-from placement.optimizer.relations.dual import Dual
+from placement.optimizer.relations.dual import TEMPERATURES, Dual
 from placement.optimizer.relations.graph import ordered
 from placement.optimizer.relations.messages import BIG, SHUT
 from placement.optimizer.relations.part import Plan, movable, move, solve_part
@@ -36,6 +37,7 @@ from placement.optimizer.relations.plans import (
     repair,
     visits,
 )
+from placement.optimizer.relations.ready import make_ready
 from placement.optimizer.relations.tables import tables_of
 
 SMALL = 12_000
@@ -54,6 +56,11 @@ CORE_S = 10.0
 OFTEN = 200_000
 """Units up to which a plan is checked after every integer programme."""
 LAST_STEPS = (0.003, 0.001)
+WARM = (0.003, 0.001)
+"""Temperatures from prices and messages of a similar problem."""
+
+
+_Array = TypeVar("_Array", Floats, Indices)
 
 
 def solve_related(
@@ -91,7 +98,7 @@ def solve_related(
         Where HiGHS fails, or a plan does not hold against the problem.
     """
     sorted_problem, flows, pairs = ordered(problem)
-    search = Related(sorted_problem, gap, watch, start, seed)
+    search = Related(sorted_problem, gap, watch, _sorted_start(start, flows, pairs), seed)
     with suppress(OutOfTime):
         search.run()
     answer = search.answer()
@@ -105,6 +112,23 @@ def solve_related(
         if answer.apart_prices is None
         else answer.apart_prices[np.argsort(pairs)],
     )
+
+
+def _sorted_start(start: Warm | None, flows: Indices, pairs: Indices) -> Warm | None:
+    """Messages and meetings in the order of our own, where there are as many."""
+    if start is None:
+        return None
+    return replace(
+        start,
+        messages=_sorted(start.messages, flows),
+        apart_places=_sorted(start.apart_places, pairs),
+        apart_prices=_sorted(start.apart_prices, pairs),
+    )
+
+
+def _sorted(values: _Array | None, order: Indices) -> _Array | None:
+    fits = values is not None and len(values) == len(order)
+    return values[order] if values is not None and fits else None
 
 
 @dataclass
@@ -151,11 +175,11 @@ class Related:
             self.infeasible = True
             return
         with self._phase("prices"):
+            make_ready(self.watch)
             self.watch.check()
             self.dual = Dual(self.problem, self.watch)
-            if self.start is not None:
-                self.dual.set_prices(self.start.prices)
-            self.dual.climb(self.gap)
+            warm = self._take_prices()
+            self.dual.climb(self.gap, WARM if warm else TEMPERATURES)
             self._prove()
         self.tables = tables_of(self.problem)
         self.free = movable(self.problem)
@@ -217,6 +241,20 @@ class Related:
             if not violations(self.problem, sites):
                 self._keep(sites)
 
+    def _take_prices(self) -> bool:
+        """Begin with what an earlier answer proved; whether its messages fit this problem."""
+        assert self.dual is not None
+        start = self.start
+        if start is None or len(start.prices) != len(self.problem.rows):
+            return False
+        self.dual.set_prices(start.prices)
+        if start.messages is None or start.messages.shape != self.dual.messages.shape:
+            return False
+        self.dual.set_messages(start.messages)
+        if start.apart_places is not None and start.apart_prices is not None:
+            self.dual.set_meetings(start.apart_places, start.apart_prices)
+        return True
+
     def _nowhere(self) -> bool:
         """Some unit has fewer open operators than replicas: there is no plan."""
         p = self.problem
@@ -275,6 +313,8 @@ class Related:
         assert best is not None
         plan = best.copy()
         if repair(self.dual, self.tables, plan, self.watch):
+            if self.sites is None:
+                self._keep(plan.at)
             improve(self.dual, self.tables, plan, self.watch)
             self._keep(plan.at)
 
