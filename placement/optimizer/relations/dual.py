@@ -52,7 +52,7 @@ LARGE = 0.95
 """Share of all yearly GB that large flows carry: about a third of the flows."""
 EVERY, LATE_EVERY, LATE = 4, 2, 0.005
 """Of so many rounds one sweeps small flows, too; of so many at low temperatures."""
-LAST_SWEEPS, LAST_GAIN = 10, 0.01
+LAST_SWEEPS, LAST_GAIN = 30, 0.01
 """Sweeps at the last prices, at most, and the share of the gap asked for that one must gain."""
 RESERVE, MOST_RESERVED = 0.45, 0.7
 """Share of the time that is left for plans, at least and at most."""

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TypeVar
 
 import numpy as np
 
@@ -38,6 +37,7 @@ from placement.optimizer.relations.plans import (
     visits,
 )
 from placement.optimizer.relations.ready import make_ready
+from placement.optimizer.relations.starting import sorted_start
 from placement.optimizer.relations.tables import tables_of
 
 SMALL = 12_000
@@ -58,9 +58,6 @@ OFTEN = 200_000
 LAST_STEPS = (0.003, 0.001)
 WARM = (0.003, 0.001)
 """Temperatures from prices and messages of a similar problem."""
-
-
-_Array = TypeVar("_Array", Floats, Indices)
 
 
 def solve_related(
@@ -98,7 +95,7 @@ def solve_related(
         Where HiGHS fails, or a plan does not hold against the problem.
     """
     sorted_problem, flows, pairs = ordered(problem)
-    search = Related(sorted_problem, gap, watch, _sorted_start(start, flows, pairs), seed)
+    search = Related(sorted_problem, gap, watch, sorted_start(start, flows, pairs), seed)
     with suppress(OutOfTime):
         search.run()
     answer = search.answer()
@@ -112,23 +109,6 @@ def solve_related(
         if answer.apart_prices is None
         else answer.apart_prices[np.argsort(pairs)],
     )
-
-
-def _sorted_start(start: Warm | None, flows: Indices, pairs: Indices) -> Warm | None:
-    """Messages and meetings in the order of our own, where there are as many."""
-    if start is None:
-        return None
-    return replace(
-        start,
-        messages=_sorted(start.messages, flows),
-        apart_places=_sorted(start.apart_places, pairs),
-        apart_prices=_sorted(start.apart_prices, pairs),
-    )
-
-
-def _sorted(values: _Array | None, order: Indices) -> _Array | None:
-    fits = values is not None and len(values) == len(order)
-    return values[order] if values is not None and fits else None
 
 
 @dataclass
