@@ -40,6 +40,7 @@ def test_the_answer_is_the_best_of_all_plans(kind, block):
             continue
         feasible += 1
         assert solution.termination is Termination.WITHIN_GAP, seed
+        assert solution.sites is not None
         assert violations(problem, solution.sites) == []
         assert solution.objective == pytest.approx(plan_cost(problem, solution.sites), rel=1e-12)
         assert solution.objective <= best * (1 + 1e-6) + 1e-9, seed

@@ -37,6 +37,7 @@ def test_the_plan_holds_and_its_gap_is_true(city, answer):
 
 def test_the_same_answer_twice(city, answer):
     again = solve_arrays(city, gap=GAP, watch=Watch(120.0))
+    assert again.sites is not None
     assert np.array_equal(again.sites, answer.sites)
     assert again.objective == answer.objective
     assert again.bound == answer.bound
@@ -46,6 +47,7 @@ def test_the_order_of_units_does_not_matter(city, answer):
     mixed, order = shuffled(city, 7)
     other = solve_arrays(mixed, gap=GAP, watch=Watch(120.0))
     assert other.objective == pytest.approx(answer.objective, rel=1e-12)
+    assert other.sites is not None
     back = np.empty_like(other.sites)
     back[order] = other.sites
     columns = np.lexsort((*city.features, city.class_of))
@@ -61,17 +63,22 @@ def test_many_equal_datasets_are_few():
     problem = make_instance(Recipe(100_000, 10, distinct=1_152))
     solution = solve_arrays(problem, gap=1e-5, watch=Watch(120.0))
     assert solution.termination is Termination.WITHIN_GAP
+    assert solution.sites is not None
     assert violations(problem, solution.sites) == []
 
 
 def test_cancelling_returns_soon_with_a_true_bound():
     problem = make_instance(Recipe(3_000, 20))
     cancel = threading.Event()
-    moment = []
+    moment: list[float] = []
+
+    def stop():
+        moment.append(time.monotonic())
+        cancel.set()
 
     def progress(now):
         if now.phase in ("core", "search") and not moment:
-            threading.Timer(0.3, lambda: (moment.append(time.monotonic()), cancel.set())).start()
+            threading.Timer(0.3, stop).start()
             moment.append(time.monotonic())
 
     solution = solve_arrays(problem, gap=0.0, watch=Watch(600.0, progress, cancel))
@@ -98,6 +105,7 @@ def test_replicas_rest_with_different_operators():
     problem = make_instance(Recipe(2_000, 10, replicated=0.3))
     solution = solve_arrays(problem, gap=5e-3, watch=Watch(60.0), way=Way.POLISH)
     assert solution.termination is Termination.WITHIN_GAP
+    assert solution.sites is not None
     assert violations(problem, solution.sites) == []
 
 

@@ -11,7 +11,7 @@ from models import Termination
 from placement.optimizer.arrays.problem import Apart, ArrayProblem, Lineage, Row, Segregation
 from placement.optimizer.arrays.solution import plan_cost, violations
 from placement.optimizer.polish.solve import Warm
-from placement.optimizer.progress import Watch
+from placement.optimizer.progress import Progress, Watch
 from placement.optimizer.relations import solve_related, sweeping
 from placement.optimizer.relations.compiling import compiled
 from placement.optimizer.relations.dual import Dual
@@ -58,9 +58,9 @@ def test_the_published_numbers_prove_the_bound(problem, solution):
         constant += price * row.rhs
     for o in np.unique(of):
         granted = solution.messages[:, of == o].max(axis=1)
-        for s in np.flatnonzero(of == o):
-            np.add.at(theta[:, s], flows.source, solution.messages[:, s])
-            np.add.at(theta[:, s], flows.derived, -granted)
+        for at in np.flatnonzero(of == o):
+            np.add.at(theta[:, at], flows.source, solution.messages[:, at])
+            np.add.at(theta[:, at], flows.derived, -granted)
     for s in range(problem.sites):
         here = np.where(apart.whole_operator, of[s], s) == solution.apart_places
         for ends in (apart.first, apart.second):
@@ -103,18 +103,21 @@ def test_cancelling_on_the_way_keeps_plan_and_bound(problem, solution):
 
     part = solve_related(problem, gap=0.0, watch=Watch(AMPLE, hear, cancel))
     assert part.termination is Termination.TIME_LIMIT
+    assert part.sites is not None
     assert violations(problem, part.sites) == []
     assert part.bound <= solution.objective
     assert part.objective >= solution.bound
 
 
 def test_progress_never_contradicts_itself(problem):
-    seen = []
+    seen: list[Progress] = []
     solve_related(problem, gap=GAP, watch=Watch(AMPLE, seen.append))
     assert {p.phase for p in seen} >= {"prices", "relations"}
-    known = [p for p in seen if p.incumbent is not None and p.bound is not None]
-    assert all(p.bound <= p.incumbent for p in known)
-    plans = [p.incumbent for p in known]
+    known = [
+        (p.incumbent, p.bound) for p in seen if p.incumbent is not None and p.bound is not None
+    ]
+    assert all(bound <= incumbent for incumbent, bound in known)
+    plans = [incumbent for incumbent, _ in known]
     assert plans == sorted(plans, reverse=True)
 
 
@@ -143,7 +146,10 @@ def test_an_earlier_answer_saves_most_sweeps(problem, solution):
     warm.run()
     assert warm.done
     assert cold.done
+    assert warm.sites is not None
     assert violations(changed, warm.sites) == []
+    assert warm.dual is not None
+    assert cold.dual is not None
     assert warm.dual.sweeps < 0.6 * cold.dual.sweeps
     assert warm.dual.steps < 0.6 * cold.dual.steps
 
@@ -220,6 +226,7 @@ def test_the_price_of_a_meeting_closes_the_gap():
     assert dual.bound() == pytest.approx(6.0)
     solution = solve_related(problem, gap=1e-9, watch=Watch(AMPLE))
     assert solution.objective == 6.0
+    assert solution.sites is not None
     assert solution.sites.ravel().tolist() == [1, 0]
 
 
@@ -235,6 +242,7 @@ def test_segregated_duties_do_not_meet():
     rule = Segregation(0, np.array([True, False]), np.array([False, True]))
     problem = two(segregations=(rule,))
     solution = solve_related(problem, gap=1e-9, watch=Watch(AMPLE))
+    assert solution.sites is not None
     assert violations(problem, solution.sites) == []
     assert solution.objective == 6.0
 
@@ -245,5 +253,6 @@ def test_a_flow_keeps_source_and_derived_unit_together():
     dear = replace(problem, cost=np.array([[[1.0, 5.0]], [[9.0, 7.0]]]))
     solution = solve_related(dear, gap=1e-9, watch=Watch(AMPLE))
     assert solution.objective == 10.0
+    assert solution.sites is not None
     assert solution.sites.ravel().tolist() == [0, 0]
     assert solution.bound == pytest.approx(10.0)
