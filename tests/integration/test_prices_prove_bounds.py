@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -132,7 +132,7 @@ def _relations(rng: np.random.Generator, names: list[str]) -> list[Relation]:
         found.append(DerivedFrom(derived=names[b], source=names[a], monthly_transfer_gb=gb))
     for turn in range(500):
         a, b = sorted(rng.choice(np.arange(turn % 2, DATASETS, 2), 2, replace=False).tolist())
-        level = ("site", "operator")[turn % 3 == 0]
+        level: Literal["site", "operator"] = "operator" if turn % 3 == 0 else "site"
         found.append(Separated(members=(names[a], names[b]), level=level))
     return found
 
