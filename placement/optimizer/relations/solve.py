@@ -302,7 +302,8 @@ class Related:
         """Each choice of who may rest where duties are segregated, few rules at a time."""
         assert self.dual is not None
         dual, k = self.dual, self.problem.class_of
-        for rules in _few(self.problem.segregations):
+        every = self.problem.segregations
+        for rules in (every[begin : begin + 3] for begin in range(0, len(every), 3)):
             for sides in product((0, 1), repeat=len(rules)):
                 saved = []
                 for rule, side in zip(rules, sides, strict=True):
@@ -396,8 +397,3 @@ class Related:
             yield
         finally:
             self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - began
-
-
-def _few(rules: tuple[Segregation, ...]) -> list[tuple[Segregation, ...]]:
-    """Rules three at a time: eight choices."""
-    return [rules[begin : begin + 3] for begin in range(0, len(rules), 3)]
