@@ -13,7 +13,7 @@ import numpy as np
 
 from models import Termination
 from placement.errors import SolverError
-from placement.optimizer.arrays.problem import ArrayProblem, Segregation
+from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violations
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending, Task
