@@ -12,6 +12,7 @@ import numpy as np
 
 from models import Termination
 from placement.errors import SolverError
+from placement.optimizer.arrays.dominance import without_dominated
 from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violations
 from placement.optimizer.attributes import Floats, Indices
@@ -126,7 +127,7 @@ def solve_arrays(
 
         if is_hard_small(problem):
             return solve_assignment(problem, gap=gap, watch=watch, seed=seed)
-    search = Separable(problem, gap, watch, start, seed, way)
+    search = Separable(without_dominated(problem), gap, watch, start, seed, way)
     with suppress(OutOfTime):
         search.run()
     return search.answer()

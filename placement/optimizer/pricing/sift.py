@@ -39,16 +39,16 @@ REACH = 20.0
 """How far prices may go, in relative margins of the last unit near a tie: beyond, others flip."""
 FARTHEST = 0.1
 """Of the prices, in one round of smooth steps."""
-CORE = 3_000
-"""Units of the linear programme at first,"""
-MOST = 9_000
-"""and at most, before it begins anew."""
+CORE, CORE_SHARE, CORE_MOST = 3_000, 0.012, 12_000
+"""Units of the linear programme at first: so many, or this share of all, but not more;"""
+MOST = 3
+"""and so many times that, before it begins anew."""
 TIED = 3 * PER_DECADE
 """Bins of margins that are rounding: exact ties."""
 WIDER = 6.0
 """Pairs of the programme, in margins of its last unit."""
-ROUNDS = 6
-"""Programmes after smooth steps, at most,"""
+ROUNDS = 24
+"""Programmes after smooth steps, at most: few suffice unless large classes tie,"""
 WARM_ROUNDS = 2
 """and before any."""
 WIDEN, NARROW = 4.0, 0.2
@@ -129,10 +129,11 @@ def _settle(frame: _Frame, best: _Here, there: _Here, rounds: int) -> Sifted:
     core: Pick | None = None
     shown: tuple[Pick, Floats] | None = None
     value = width = np.inf
+    count = min(max(CORE, int(CORE_SHARE * best.bins.sum())), CORE_MOST)
     done = 0
     while done < rounds and not _closed(value, best.bound):
-        fresh, widest = _nearest(frame.shard, there, CORE)
-        core = fresh if core is None or len(core.units) > MOST else union(core, fresh)
+        fresh, widest = _nearest(frame.shard, there, count)
+        core = fresh if core is None or len(core.units) > MOST * count else union(core, fresh)
         width = min(width, REACH * widest)
         answer, upper = _exact(frame, core, best, width, widest)
         if shown is None or upper <= value:
