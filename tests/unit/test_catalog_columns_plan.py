@@ -10,7 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.columns import PlacedColumns
-from placement.catalog.columns import columns_of, read_plan_columns, write_plan_columns
+from placement.catalog.columns import (
+    columns_of,
+    placements_digest,
+    read_plan_columns,
+    write_plan_columns,
+)
 from placement.errors import BadInput
 from tests import builders
 
@@ -270,3 +275,17 @@ def test_every_damaged_byte_of_the_data_is_noticed(path):
         assert plan.placed.sites.tolist() == PLACED.sites.tolist()
         assert plan.placed.flow_prices.tolist() == PLACED.flow_prices.tolist()
         assert plan.extra["storage_cents"].tolist() == EXTRA["storage_cents"].tolist()
+
+
+def test_digests_tell_every_part_and_take_plans_without_flows():
+    profiles = np.array([3, 2, 1, 0], dtype=np.int32)
+    bare = PlacedColumns(PLACED.sites, {}, np.zeros((0, 3), dtype=np.int64))
+    moved = dataclasses.replace(PLACED, sites=PLACED.sites[::-1])
+    told = {
+        placements_digest(COLUMNS.ids, profiles, PLACED),
+        placements_digest(COLUMNS.ids, profiles, bare),
+        placements_digest(COLUMNS.ids, profiles, moved),
+        placements_digest(COLUMNS.ids, profiles[::-1], PLACED),
+        placements_digest(COLUMNS.ids[:3], profiles, PLACED),
+    }
+    assert len(told) == 5

@@ -119,4 +119,4 @@ def _kind(fields: dict[str, Any]) -> bytes:
 
 def _bytes(array: Any) -> Any:
     plain: Any = np.ascontiguousarray(array.astype("<i8", copy=False))
-    return memoryview(plain).cast("B")
+    return memoryview(plain).cast("B") if plain.size else b""
