@@ -103,6 +103,12 @@ def table(found: Drill) -> str:
     return render_drill(found, Format.TABLE).decode()
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines end where the text does, whatever the terminal of whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 # --- the table -----------------------------------------------------------------------------------
 
 

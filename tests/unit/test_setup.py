@@ -371,7 +371,7 @@ def test_rooms_that_keep_to_the_rules_pass(city):
         ("placement/catalog", "placement.service"),
         ("placement/graph", "placement.reading"),
         ("placement/reading", "placement.explaining"),
-        ("placement/certificate", "numpy"),
+        ("placement/certificate", "scipy"),
         ("placement/certificate", "placement.optimizer"),
         ("placement/provision", "sqlalchemy"),
         ("placement/service", "litestar"),
