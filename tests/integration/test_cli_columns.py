@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,9 +13,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from models import DerivedFrom, Plan
+from models import DerivedFrom, Plan, Termination, canonical_json
+from models.column_plan import ColumnPlan
 from placement.catalog import write_json
 from placement.catalog.columns import read_plan_columns, write_catalog_folder
+from placement.reading import Request
+from placement.service import in_columns
+from placement.service.in_columns.header import plan_digest
+from placement.settings import read_settings
 from tests import builders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +144,88 @@ def _copy_metadata(source: Path, target: Path) -> None:
     with pq.ParquetWriter(target, table.schema.remove_metadata()) as writer:
         writer.write_table(table.replace_schema_metadata(None))
         writer.add_key_value_metadata(kept)
+
+
+FORGED: dict[str, tuple[Callable[[ColumnPlan], dict[str, object]], str]] = {
+    "verdicts": (
+        lambda plan: {
+            "eligibility": plan.eligibility.model_copy(
+                update={"verdicts": tuple(row[::-1] for row in plan.eligibility.verdicts)}
+            )
+        },
+        "verdicts: not those of the policies",
+    ),
+    "sites": (lambda plan: {"sites": plan.sites[:1]}, "sites: the sums are not those"),
+    "datasets": (lambda plan: {"datasets": 4}, "datasets: not those of the catalogue"),
+    "city": (lambda plan: {"municipality": "Elsewhere"}, "datasets: not those of the catalogue"),
+    "ending": (
+        lambda plan: {"termination": Termination.TIME_LIMIT},
+        "termination: only a plan within",
+    ),
+    "bound": (
+        lambda plan: {"dual_bound_eur": plan.objective_eur + 1},
+        "dual bound: not between price bound and objective",
+    ),
+    "gap": (lambda plan: {"gap": Decimal("0.5")}, "gap: not that of objective and dual bound"),
+    "certificate": (
+        lambda plan: {
+            "certificate": plan.certificate.model_copy(
+                update={"checks": plan.certificate.checks[1:]}
+            )
+        },
+        "certificate: it is another",
+    ),
+    "register": (
+        lambda plan: {"site_register": plan.site_register.model_copy(update={"source": "me"})},
+        "register: not the one of its digest",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def decided(city: City) -> Path:
+    plan = city.folder / "decided.parquet"
+    city.run("decide", *city.columns, "--out", str(plan))
+    return plan
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_header_that_lies_does_not_hold_though_its_digest_is_right(
+    city: City, decided: Path, tmp_path: Path, name: str
+) -> None:
+    change, said = FORGED[name]
+    header = ColumnPlan.model_validate_json(read_plan_columns(decided).header)
+    lying = ColumnPlan.model_validate(header.model_copy(update=change(header)).model_dump())
+    signed = lying.model_copy(update={"digest": plan_digest(lying)})
+    forged = _with_header(decided, tmp_path / "forged.parquet", canonical_json(signed))
+    request = Request(
+        catalog=city.folder / "city", sites=city.folder / "sites.json", catalog_format="columns"
+    )
+    proof = in_columns.verify(forged, request, read_settings())
+    wrong = [failure for check in proof.checks for failure in check.failures]
+    assert any(failure.startswith(said) for failure in wrong), wrong
+
+
+def test_a_plan_without_profiles_is_refused(city: City, decided: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.parquet"
+    header = read_plan_columns(decided).header
+    _with_header(decided, bare, header, without="profile")
+    done = city.run("verify", str(bare), *city.columns, code=2)
+    assert "profile: the column is missing" in done.stderr
+
+
+def _with_header(source: Path, target: Path, header: bytes, without: str | None = None) -> Path:
+    kept = {
+        key: value
+        for key, value in pq.read_metadata(source).metadata.items()
+        if key.startswith(b"placement-plan-columns")
+    }
+    table = pq.read_table(source).replace_schema_metadata(None)
+    table = table if without is None else table.drop_columns([without])
+    with pq.ParquetWriter(target, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(kept | {b"placement-plan-columns/1": header})
+    return target
 
 
 def test_a_plan_of_other_inputs_does_not_hold(city: City) -> None:

@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 import placement
 from models import (
     Infeasible,
@@ -28,7 +26,7 @@ from models import (
     Versions,
     canonical_json,
 )
-from models.column_plan import ColumnPlan, SiteTally
+from models.column_plan import ColumnPlan
 from models.columns import EligibilityColumns, PlacedColumns
 from placement.catalog.columns import (
     placements_digest,
@@ -44,7 +42,13 @@ from placement.optimizer.arrays.build import City
 from placement.optimizer.by_columns import ColumnSolution, solve_columns
 from placement.optimizer.progress import Progress
 from placement.reading import Request, policies_of
-from placement.service.in_columns.header import PROFILE, digests_of, plan_digest, row_prices
+from placement.service.in_columns.header import (
+    PROFILE,
+    digests_of,
+    plan_digest,
+    row_prices,
+    tallies_of,
+)
 from placement.service.in_columns.reading import ColumnReading, Phases, read_columns
 from placement.settings import Settings
 from placement.steps import Report, Step, silent
@@ -205,7 +209,7 @@ def _plan(
         municipality=read.columns.municipality,
         created_at=datetime.now(UTC),
         datasets=len(read.columns),
-        sites=_tallies(read, placed),
+        sites=tallies_of(read, placed),
         costs_eur_per_year=proof.costs,
         objective_eur=own.objective_eur,
         dual_bound_eur=dual_bound,
@@ -229,19 +233,6 @@ def _plan(
         digest="0" * 64,
     )
     return draft.model_copy(update={"digest": plan_digest(draft)})
-
-
-def _tallies(read: ColumnReading, placed: PlacedColumns) -> tuple[SiteTally, ...]:
-    sites = read.register.sites
-    replicas, volume = np.zeros(len(sites), np.int64), np.zeros(len(sites), np.int64)
-    for column in placed.sites.T:
-        there = column >= 0
-        replicas += np.bincount(column[there], minlength=len(sites))
-        np.add.at(volume, column[there], read.columns.volume_gb[there])
-    return tuple(
-        SiteTally(site=site.id, replicas=int(replicas[s]), volume_gb=int(volume[s]))
-        for s, site in enumerate(sites)
-    )
 
 
 def _write(

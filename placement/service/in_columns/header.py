@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
+
 from models import Digests, RowPrice, sha256_of
-from models.column_plan import ColumnPlan
+from models.column_plan import ColumnPlan, SiteTally
 from models.columns import EligibilityColumns, PlacedColumns
 from placement.catalog.columns import columns_digest
 from placement.service.in_columns.reading import ColumnReading
@@ -35,4 +37,18 @@ def digests_of(read: ColumnReading, eligibility: EligibilityColumns) -> Digests:
         sites=sha256_of(read.register),
         parameters=sha256_of(read.parameters),
         policies=eligibility.table.policy_revision,
+    )
+
+
+def tallies_of(read: ColumnReading, placed: PlacedColumns) -> tuple[SiteTally, ...]:
+    """What rests at every site of the register; sites that it does not have count nowhere."""
+    sites = read.register.sites
+    replicas, volume = np.zeros(len(sites), np.int64), np.zeros(len(sites), np.int64)
+    for column in placed.sites.T:
+        there = (column >= 0) & (column < len(sites))
+        replicas += np.bincount(column[there], minlength=len(sites))
+        np.add.at(volume, column[there], read.columns.volume_gb[there])
+    return tuple(
+        SiteTally(site=site.id, replicas=int(replicas[s]), volume_gb=int(volume[s]))
+        for s, site in enumerate(sites)
     )

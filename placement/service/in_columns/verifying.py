@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from models import Certificate, Check, SiteRegister
+from models import Certificate, Check, SiteRegister, Termination, sha256_of
 from models.column_plan import ColumnPlan
-from models.columns import EligibilityColumns, PlacedColumns
+from models.columns import EligibilityColumns, PlacedColumns, ProfileTable
 from placement.catalog.columns import PlanColumns, placements_digest, read_plan_columns
 from placement.certificate import relative_gap
 from placement.certificate.columns import ColumnCertificate, certify_columns
@@ -18,7 +18,13 @@ from placement.eligibility import open_engine
 from placement.eligibility.columns import evaluate_columns
 from placement.errors import BadInput, Defect
 from placement.reading import Request, policies_of
-from placement.service.in_columns.header import PROFILE, digests_of, plan_digest, row_prices
+from placement.service.in_columns.header import (
+    PROFILE,
+    digests_of,
+    plan_digest,
+    row_prices,
+    tallies_of,
+)
 from placement.service.in_columns.reading import ColumnReading, read_columns
 from placement.settings import Settings
 from placement.steps import Report, Step, silent
@@ -34,6 +40,8 @@ def verify(
     BadInput, PolicyEngineError
     """
     found = read_plan_columns(plan_file)
+    if PROFILE not in found.extra:
+        raise BadInput([Defect(str(plan_file), "", PROFILE, "the column is missing")])
     plan = header_of(found, plan_file)
     read = read_columns(request, progress, plan=plan.parameters)
     with open_engine(policies_of(request, settings), settings) as engine:
@@ -54,12 +62,9 @@ def verify(
             objective_eur=plan.objective_eur,
             dual_bound_eur=plan.dual_bound_eur,
         )
-    stated = Check(
-        name="file",
-        holds=not (said := list(_untrue(plan, found, read, eligibility, proof))),
-        checked=8,
-        failures=tuple(said),
-    )
+    said = list(_statements(plan, found, placed, read, eligibility, proof))
+    untrue = tuple(statement for statement, is_so in said if not is_so)
+    stated = Check(name="file", holds=not untrue, checked=len(said), failures=untrue)
     own = proof.certificate
     return own.model_copy(update={"checks": (*own.checks, stated)})
 
@@ -74,33 +79,65 @@ def header_of(found: PlanColumns, plan_file: Path) -> ColumnPlan:
         raise BadInput([Defect(str(plan_file), "header", place, first["msg"])]) from None
 
 
-def _untrue(
+def _statements(
     plan: ColumnPlan,
     found: PlanColumns,
+    placed: PlacedColumns,
     read: ColumnReading,
     eligibility: EligibilityColumns,
     proof: ColumnCertificate,
-) -> Iterator[str]:
-    """What a plan file says that is not so."""
+) -> Iterator[tuple[str, bool]]:
+    """Everything that a plan file says of itself, and whether it is so."""
     own = proof.certificate
-    digests = digests_of(read, eligibility)
-    for name, digest in digests.model_dump().items():
-        if getattr(plan.digests, name) != digest:
-            yield f"digest of {name}: the plan was made on others"
-    if not found.ids.equals(read.columns.ids):
-        yield "datasets: not those of the catalogue"
-    if plan.placements_digest != placements_digest(found.ids, found.extra[PROFILE], found.placed):
-        yield "placements: not those that the header was written for"
-    if plan.digest != plan_digest(plan):
-        yield "digest: the header was changed"
-    if plan.prices != row_prices(found.placed):
-        yield "prices: the header and the file differ"
-    if plan.costs_eur_per_year != proof.costs or plan.objective_eur != own.objective_eur:
-        yield "costs: not those of the placements"
-    if plan.certificate.price_bound_eur != own.price_bound_eur:
-        yield f"price bound: it is EUR {own.price_bound_eur}"
-    if plan.gap != relative_gap(plan.objective_eur, plan.dual_bound_eur):
-        yield "gap: not that of objective and dual bound"
+    for name, digest in digests_of(read, eligibility).model_dump().items():
+        yield (
+            f"digest of {name}: the plan was made on others",
+            getattr(plan.digests, name) == digest,
+        )
+    profiles = found.extra[PROFILE]
+    stated = placements_digest(found.ids, profiles, found.placed)
+    yield "placements: not those that the header was written for", plan.placements_digest == stated
+    yield "digest: the header was changed", plan.digest == plan_digest(plan)
+    same = plan.municipality == read.columns.municipality and plan.datasets == len(read.columns)
+    yield "datasets: not those of the catalogue", same and found.ids.equals(read.columns.ids)
+    yield "profile: not those of the datasets", np.array_equal(profiles, eligibility.profile_of)
+    tallies = {tally.site: tally for tally in tallies_of(read, placed)}
+    yield (
+        "sites: the sums are not those of the placements",
+        tallies == {t.site: t for t in plan.sites},
+    )
+    yield (
+        "verdicts: not those of the policies",
+        _verdicts(plan.eligibility) == _verdicts(eligibility.table),
+    )
+    yield "register: not the one of its digest", sha256_of(plan.site_register) == plan.digests.sites
+    yield (
+        "parameters: not those of their digest",
+        sha256_of(plan.parameters) == plan.digests.parameters,
+    )
+    yield "prices: the header and the file differ", plan.prices == row_prices(found.placed)
+    costs = plan.costs_eur_per_year == proof.costs and plan.objective_eur == own.objective_eur
+    yield "costs: not those of the placements", costs
+    yield "certificate: it is another", _told(plan.certificate) == _told(own)
+    least, most = own.price_bound_eur, plan.objective_eur
+    yield "dual bound: not between price bound and objective", least <= plan.dual_bound_eur <= most
+    gap = relative_gap(plan.objective_eur, plan.dual_bound_eur)
+    yield "gap: not that of objective and dual bound", plan.gap == gap
+    within = plan.termination is Termination.WITHIN_GAP
+    yield "termination: only a plan within its gap is released", within
+
+
+def _verdicts(table: ProfileTable) -> tuple[object, ...]:
+    """What a table says, whatever the order of the sites."""
+    order = sorted(range(len(table.sites)), key=lambda s: table.sites[s])
+    rows = tuple(tuple(row[s] for s in order) for row in table.verdicts)
+    return sorted(table.sites), rows, table.obligations, table.segregated_duties, table.as_of
+
+
+def _told(certificate: Certificate) -> tuple[object, ...]:
+    """What a certificate says, but for how much it looked at."""
+    amounts = certificate.objective_eur, certificate.price_bound_eur, certificate.price_gap
+    return *amounts, [(check.name, check.holds) for check in certificate.checks]
 
 
 def _in_register_order(found: PlanColumns, register: SiteRegister) -> PlacedColumns:
