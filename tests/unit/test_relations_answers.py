@@ -10,10 +10,10 @@ import pytest
 from models import Termination
 from placement.optimizer.arrays.problem import Apart, ArrayProblem, Lineage, Row, Segregation
 from placement.optimizer.arrays.solution import plan_cost, violations
+from placement.optimizer.compiling import compiled
 from placement.optimizer.polish.solve import Warm
 from placement.optimizer.progress import Progress, Watch
 from placement.optimizer.relations import solve_related, sweeping
-from placement.optimizer.relations.compiling import compiled
 from placement.optimizer.relations.dual import Dual
 from placement.optimizer.relations.graph import ordered
 from placement.optimizer.relations.solve import Related

@@ -15,17 +15,11 @@ place of their tabu lists.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-compiled = cast("Callable[[_F], _F]", numba.njit(cache=True, nogil=True))
-inlined = cast("Callable[[_F], _F]", numba.njit(cache=True, nogil=True, inline="always"))
-"""For what runs at every link: each call would count references to all arrays, atomically."""
+from placement.optimizer.compiling import compiled, compiled_inline
 
 NOBODY = -1
 EVERY = 16
@@ -93,7 +87,7 @@ class Chain(NamedTuple):
     """(R,) of rooms of shared rows."""
 
 
-@inlined
+@compiled_inline
 def draw(random: Any) -> Any:
     """The next 64 random bits (Marsaglia, xorshift)."""
     random[0] ^= random[0] << np.uint64(13)
@@ -102,13 +96,13 @@ def draw(random: Any) -> Any:
     return random[0]
 
 
-@inlined
+@compiled_inline
 def below(random: Any, most: int) -> Any:
     """A random number, 0 <= it < most."""
     return np.int64(((draw(random) >> np.uint64(32)) * np.uint64(most)) >> np.uint64(32))
 
 
-@inlined
+@compiled_inline
 def energy(
     price: Any, dear: Any, rows: Any, weights: Any, room: Any, at: int, comes: int, leaves: int
 ) -> Any:

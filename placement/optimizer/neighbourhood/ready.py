@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 
 from placement.optimizer.arrays.problem import ArrayProblem, Row
+from placement.optimizer.compiling import Preparation
 from placement.optimizer.neighbourhood.annealing import Annealer
 from placement.optimizer.neighbourhood.pairs import pairs_of
 from placement.optimizer.progress import Watch
 
-GLANCE_S = 0.1
-_lock = threading.Lock()
-_compiling: list[_Compiling] = []
 
-
-class _Compiling(threading.Thread):
-    """Anneals four units at two sites once, which compiles whatever is not in the cache."""
-
-    def __init__(self) -> None:
-        super().__init__(name="compile-kernel", daemon=True)
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            pairs = pairs_of(_tiny())
-            Annealer(pairs, np.ones(2), seed=0).round(0, 1_000, Watch(float("inf")))
-        except Exception as error:  # noqa: BLE001 (raised again by whoever waits)
-            self.error = error
-
-
-def make_ready(watch: Watch) -> None:
-    """Wait until the kernel is compiled; at once where it is.
-
-    Raises
-    ------
-    OutOfTime
-        When the watch ends the wait; compiling goes on for whoever comes next.
-    """
-    with _lock:
-        if not _compiling:
-            _compiling.append(_Compiling())
-            _compiling[0].start()
-    thread = _compiling[0]
-    while thread.is_alive():
-        watch.check()
-        thread.join(GLANCE_S)
-    if thread.error is not None:
-        raise thread.error
+def _anneal_tiny() -> None:
+    pairs = pairs_of(_tiny())
+    Annealer(pairs, np.ones(2), seed=0).round(0, 1_000, Watch(float("inf")))
 
 
 def _tiny() -> ArrayProblem:
@@ -64,3 +29,7 @@ def _tiny() -> ArrayProblem:
         operator_of=np.arange(2),
         rows=tuple(Row(f"capacity[{s}]", np.array([s]), one, weights, 8.0) for s in range(2)),
     )
+
+
+make_ready = Preparation(_anneal_tiny).wait
+"""Wait, as far as a watch allows, until everything here is compiled."""

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
-from placement.optimizer.relations.compiling import compiled, compiled_for_numbers
+from placement.optimizer.compiling import compiled, compiled_for_numbers
 
 BIG = 1e30
 """Cost of a closed pair: messages are lost in it, and products with it stay finite."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
-from placement.optimizer.relations.compiling import compiled
+from placement.optimizer.compiling import compiled
 from placement.optimizer.relations.tables import Tables
 
 SHUT = 1e29

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 
 from placement.optimizer.arrays.problem import Apart, ArrayProblem, Lineage, Row
+from placement.optimizer.compiling import Preparation
 from placement.optimizer.progress import Watch
 from placement.optimizer.relations.dual import Dual
 from placement.optimizer.relations.plans import (
@@ -17,46 +16,6 @@ from placement.optimizer.relations.plans import (
     repair,
 )
 from placement.optimizer.relations.tables import tables_of
-
-GLANCE_S = 0.1
-_lock = threading.Lock()
-_compiling: list[_Compiling] = []
-
-
-class _Compiling(threading.Thread):
-    """Solves a problem of four units once, which compiles whatever is not kept on disk."""
-
-    def __init__(self) -> None:
-        super().__init__(name="compile-relations", daemon=True)
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            _solve_tiny()
-        except Exception as error:  # noqa: BLE001 (raised again by whoever waits)
-            self.error = error
-
-
-def make_ready(watch: Watch) -> None:
-    """Wait until everything is compiled; at once where it is.
-
-    Call it with a watch without a deadline when a process starts, so that no solve waits.
-
-    Raises
-    ------
-    OutOfTime
-        When the watch ends the wait; compiling goes on for whoever comes next.
-    """
-    with _lock:
-        if not _compiling:
-            _compiling.append(_Compiling())
-            _compiling[0].start()
-    thread = _compiling[0]
-    while thread.is_alive():
-        watch.check()
-        thread.join(GLANCE_S)
-    if thread.error is not None:
-        raise thread.error
 
 
 def _solve_tiny() -> None:
@@ -87,3 +46,7 @@ def _tiny() -> ArrayProblem:
         lineage=Lineage(one, one + 1, np.ones(1), np.ones(2)),
         apart=Apart(one + 2, one + 3, np.zeros(1, dtype=np.bool_)),
     )
+
+
+make_ready = Preparation(_solve_tiny).wait
+"""Wait, as far as a watch allows, until everything here is compiled."""
