@@ -44,6 +44,14 @@ class AuditAction(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
     EXPORTED = "exported"
+    SUBSCRIPTION_CREATED = "subscription_created"
+    SUBSCRIPTION_CHANGED = "subscription_changed"
+    SUBSCRIPTION_DELETED = "subscription_deleted"
+    SECRET_ROTATED = "secret_rotated"  # noqa: S105  the name of a deed
+    DELIVERIES_REDRIVEN = "deliveries_redriven"
+    DELIVERIES_DISCARDED = "deliveries_discarded"
+    PROVISIONING_REPORTED = "provisioning_reported"
+    OBSERVED = "observed"
 
 
 class AuditEvent(Frozen):

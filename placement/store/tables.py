@@ -377,6 +377,141 @@ class ApiKeyRow(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class SubscriptionRow(Base):
+    """Who gets events. What it was before, the audit log says."""
+
+    __tablename__ = "subscriptions"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    version: Mapped[int]
+    url: Mapped[str] = mapped_column(Text)
+    form: Mapped[str] = mapped_column(String(20))
+    filter: Mapped[dict[str, Any]] = mapped_column(JSON)
+    description: Mapped[str] = mapped_column(String(500), default="")
+    ngsi_ld: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(WHO)
+    position: Mapped[int]
+    """The last event that was looked at for it: those behind it have their deliveries."""
+
+
+class SubscriptionSecretRow(Base):
+    """What a subscription's events are signed with, encrypted with a key that is not here."""
+
+    __tablename__ = "subscription_secrets"
+    subscription: Mapped[str] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+
+class OutboxRow(Base):
+    """Append-only: events, written in the transaction of what they tell."""
+
+    __tablename__ = "outbox"
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(40), unique=True)
+    type: Mapped[str] = mapped_column(String(60))
+    at: Mapped[datetime]
+    dataset: Mapped[str | None] = mapped_column(NAME)
+    decision: Mapped[int]
+    sites: Mapped[list[str]] = mapped_column(JSON)
+    operators: Mapped[list[str]] = mapped_column(JSON)
+    department: Mapped[str | None] = mapped_column(String(500))
+    data: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_outbox_dataset", "dataset", "sequence"),)
+
+
+class DeliveryRow(Base):
+    """One event on its way to one subscription."""
+
+    __tablename__ = "deliveries"
+    subscription: Mapped[str] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(
+        ForeignKey("outbox.sequence"), primary_key=True, autoincrement=False
+    )
+    dataset: Mapped[str] = mapped_column(NAME)
+    """"" for events of plans: deliveries with the same are made one after the other."""
+    state: Mapped[str] = mapped_column(String(20))
+    attempts: Mapped[int]
+    next_attempt_at: Mapped[datetime | None]
+    worker: Mapped[str | None] = mapped_column(String(100))
+    """Who is delivering it now."""
+    leased_until: Mapped[datetime | None]
+    last_status: Mapped[int | None]
+    last_error: Mapped[str] = mapped_column(String(500), default="")
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_deliveries_due", "subscription", "state", "next_attempt_at", "sequence"),
+        Index("ix_deliveries_order", "subscription", "dataset", "state", "sequence"),
+    )
+
+
+class ProvisioningReportRow(Base):
+    """Append-only: what provisioners said of one dataset at one site."""
+
+    __tablename__ = "provisioning_reports"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    dataset: Mapped[str] = mapped_column(NAME)
+    decision: Mapped[int]
+    site: Mapped[str] = mapped_column(NAME)
+    state: Mapped[str] = mapped_column(String(20))
+    event: Mapped[str | None] = mapped_column(String(40))
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(WHO)
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (Index("ix_provisioning_reports_dataset", "dataset", "number"),)
+
+
+class ObservationRow(Base):
+    """Append-only: where somebody looked for a dataset, and where it was."""
+
+    __tablename__ = "observations"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    dataset: Mapped[str] = mapped_column(NAME)
+    found: Mapped[list[str]] = mapped_column(JSON)
+    looked_at: Mapped[list[str]] = mapped_column(JSON)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(WHO)
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (Index("ix_observations_dataset", "dataset", "number"),)
+
+
+class ActualRow(Base):
+    """Projection of the last report and the last observation of each dataset at each site."""
+
+    __tablename__ = "actual"
+    dataset: Mapped[str] = mapped_column(NAME, primary_key=True)
+    site: Mapped[str] = mapped_column(NAME, primary_key=True)
+    decision: Mapped[int | None]
+    """Of the last report."""
+    state: Mapped[str | None] = mapped_column(String(20))
+    found: Mapped[bool | None]
+    reported_at: Mapped[datetime | None]
+    reported_by: Mapped[str | None] = mapped_column(WHO)
+    observed_at: Mapped[datetime | None]
+    observed_by: Mapped[str | None] = mapped_column(WHO)
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class DriftRow(Base):
+    """Projection: datasets whose drift has been told, and whose end has not."""
+
+    __tablename__ = "drifts"
+    dataset: Mapped[str] = mapped_column(NAME, primary_key=True)
+    found: Mapped[list[str]] = mapped_column(JSON)
+    since: Mapped[datetime]
+
+
 APPEND_ONLY = (
     "documents",
     "record_readers",
@@ -388,6 +523,9 @@ APPEND_ONLY = (
     "placed_sites",
     "placed_readers",
     "drills",
+    "outbox",
+    "provisioning_reports",
+    "observations",
     "policy_drafts",
     "policy_draft_events",
     "policy_revisions",
