@@ -57,6 +57,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: The Hague, data strategy (role-based access management)
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.federation
+#     text: >-
+#       The operator accepts the city's own identities, by OIDC or SAML.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	count(dataset.roles) > 0
 	not input.site.federation == true
@@ -73,6 +79,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: BIO2, control 8.5 (secure authentication, ISO/IEC 27002:2022)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.mfa
+#     text: >-
+#       The operator asks everybody for a second factor.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	count(dataset.roles) > 0
 	not input.site.mfa == true
@@ -148,6 +160,12 @@ _cleared(role) if role.clearance >= input.dataset.confidentiality
 #     description: BIO2, control 5.3 (segregation of duties, ISO/IEC 27002:2022)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.segregated_administration
+#     text: >-
+#       Several teams of the city administer their data apart, without reaching each other's.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	count(input.dataset.duties) > 1
 	some pair in conflicts(input.site, input.dataset.duties)

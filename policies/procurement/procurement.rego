@@ -19,6 +19,12 @@ import data.report
 #     description: Barcelona City Council, ICT Public Procurement Guide (2017)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.clauses
+#     text: >-
+#       The contract is in writing and contains every clause that the parties agreed on.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	site.external
 	not _clauses_stated
@@ -38,6 +44,13 @@ _clauses_stated if is_array(input.site.clauses)
 #     description: Data Act, art. 30(5) (export in a structured, machine-readable format)
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.clauses: handover_machine_readable"
+#     text: >-
+#       The operator hands all data over in a structured, machine-readable format whenever the
+#       city asks, and when the contract ends.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	"handover_machine_readable" in site.missing_clauses
 	message := "the hosting contract lacks the clause handover_machine_readable"
@@ -51,6 +64,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.clauses: public_ownership"
+#     text: >-
+#       The data is public property, and so is whatever is derived from it.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	"public_ownership" in site.missing_clauses
 	message := "the hosting contract lacks the clause public_ownership"
@@ -66,6 +85,13 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: GDPR, art. 28(3)(a) (processing only on documented instructions)
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.clauses: no_secondary_use"
+#     text: >-
+#       The operator processes the data for this contract alone: not for analyses, training, sale
+#       or disclosure of its own.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	"no_secondary_use" in site.missing_clauses
 	message := "the hosting contract lacks the clause no_secondary_use"
@@ -81,6 +107,14 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: GDPR, art. 28(3)(g) (deletion or return at the end)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.clauses: exit_assistance"
+#       - "site.clauses: deletion_on_exit"
+#     text: >-
+#       The operator assists the city's exit, and afterwards deletes every copy and certifies
+#       that.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	missing := {"exit_assistance", "deletion_on_exit"} & site.missing_clauses
 	count(missing) > 0
@@ -97,6 +131,14 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: GDPR, art. 28(2) and 28(3) (sub-processors, contract with the processor)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.clauses: data_processing_agreement"
+#       - "site.clauses: sub_processor_approval"
+#     text: >-
+#       A data processing agreement is part of the contract; a sub-processor needs the city's
+#       approval.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.personal
 	missing := {"data_processing_agreement", "sub_processor_approval"} & site.missing_clauses
@@ -116,6 +158,14 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: BIO2, controls 5.20 and 5.22 (supplier agreements, monitoring, ISO/IEC 27002:2022)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.clauses: breach_notification"
+#       - "site.clauses: audit_right"
+#     text: >-
+#       The operator notifies the city of a breach within {security.breach_notice_hours_max}
+#       hours, and lets the city audit it.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.accountable
 	missing := {"audit_right", "breach_notification"} & site.missing_clauses

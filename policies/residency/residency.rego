@@ -105,6 +105,14 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: EDPB Recommendations 01/2020, step 3 (assess the law that applies)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - operator.parent_jurisdiction
+#       - operator.extraterritorial_exposure
+#     text: >-
+#       The operator states under whose law its ultimate parent stands, and every law of a third
+#       country that can oblige it to hand data over; it tells the city when that changes.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_jurisdiction_matters
 	site.external

@@ -25,6 +25,13 @@ import data.thresholds
 #     description: SecNumCloud 3.2
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.certifications
+#     text: >-
+#       The operator holds, keeps valid and shows the certificates that the confidentiality of the
+#       data asks for.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	missing := {level | some level in site.uncertified_levels; level <= input.dataset.confidentiality}
 	count(missing) > 0
@@ -68,6 +75,12 @@ _of_kind(kinds) if input.site.kind in kinds
 #     description: GDPR, art. 32(1)(a) (encryption)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.customer_held_keys
+#     text: >-
+#       The data is encrypted with keys that the city alone holds.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	site.external
 	input.dataset.confidentiality >= thresholds.security.city_keys_from_confidentiality
@@ -88,6 +101,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: GDPR, art. 5(2) and 32 (accountability, security of processing)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.audit_logging
+#     text: >-
+#       The operator logs every access to the data and delivers the log to the city.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.accountable
 	not input.site.audit_logging == true
@@ -104,6 +123,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: BSI-Standard 200-2, chapter 8.2 (Schutzbedarf for integrity)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.audit_logging
+#     text: >-
+#       Every change to the data can be traced to whoever made it.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.integrity >= thresholds.security.traceability_from_integrity
 	not input.site.audit_logging == true
@@ -125,6 +150,13 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: BIO2, controls 5.30 and 8.14 (ICT continuity, redundancy, ISO/IEC 27002:2022)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.certifications
+#     text: >-
+#       The operator's management of business continuity is certified by one of:
+#       {security.continuity_certificates}.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.availability >= thresholds.security.continuity_from_availability
 	not input.dataset.replicated == true

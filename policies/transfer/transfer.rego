@@ -23,6 +23,13 @@ import data.thresholds
 #     description: CJEU, C-311/18 (Schrems II), 16 July 2020
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.customer_held_keys
+#     text: >-
+#       An operator whom a third country can oblige to hand data over never holds the keys to
+#       personal data.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.personal
 	site.exposed
@@ -66,6 +73,13 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Data Act, art. 32 (unlawful international governmental access to non-personal data)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.customer_held_keys
+#     text: >-
+#       An operator whom a third country can oblige to hand data over never holds the keys to
+#       confidential data.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	not dataset.personal
 	site.exposed
@@ -89,6 +103,13 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Implementing Decision (EU) 2021/914 (standard contractual clauses)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.clauses: standard_contractual_clauses"
+#     text: >-
+#       The standard contractual clauses of Implementing Decision (EU) 2021/914 are part of the
+#       contract.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.personal
 	site.external
@@ -135,6 +156,13 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: GDPR, art. 28(3)(a) and 44 (transfers by a processor)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.administrators
+#     text: >-
+#       The operator's staff administer the site from the EEA, or from a country with an adequacy
+#       decision where the data is not of a special category.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	dataset.personal
 	elsewhere := _administered_from_elsewhere[dataset.sensitive]

@@ -17,6 +17,12 @@ import data.thresholds
 #     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: collection
+#     states:
+#       - dataset.contract
+#     text: >-
+#       The contract names every dataset that the contractor collects for the city.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	input.dataset.collected_by == "contractor"
 	not _under_contract
@@ -33,6 +39,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: collection
+#     states:
+#       - contract.handover_format
+#     text: >-
+#       The contractor hands all data over in an open, machine-readable format.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_under_contract
 	not _handed_over_open
@@ -54,6 +66,13 @@ _handed_over_open if {
 #     description: Barcelona's contract with Vodafone (machine-readable data every month)
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: collection
+#     states:
+#       - contract.handover_interval_days
+#     text: >-
+#       The contractor hands the data over at least every {procurement.handover_interval_days_max}
+#       days.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_under_contract
 	not _hands_over_in_time
@@ -77,6 +96,12 @@ _hands_over_in_time if {
 #     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: collection
+#     states:
+#       - contract.public_ownership
+#     text: >-
+#       The data that the contractor collects is public property from the moment it is collected.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_under_contract
 	not input.dataset.contract.public_ownership == true
@@ -93,6 +118,13 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: collection
+#     states:
+#       - contract.exit_terms
+#     text: >-
+#       When the contract ends the contractor hands all data over, in that same format, and keeps
+#       no copy that the law does not ask it to keep.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_under_contract
 	not input.dataset.contract.exit_terms == true
@@ -107,6 +139,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Barcelona City Council, ICT Public Procurement Guide (2017), data sovereignty
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: collection
+#     states:
+#       - contract.end_date
+#     text: >-
+#       The contract names its last day; data is collected up to that day only.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	_under_contract
 	not _in_force
