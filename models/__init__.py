@@ -86,6 +86,7 @@ from models.parameters import Parameters
 from models.plan import Certificate, Check, Costs, Digests, Inputs, Placement, Plan, Versions
 from models.policy_input import (
     PolicyBatchInput,
+    PolicyComponent,
     PolicyContract,
     PolicyDataset,
     PolicyInput,
@@ -135,6 +136,7 @@ from models.provisioning import (
     NewSubscription,
     Observation,
     OutboxEvent,
+    PlacementStatus,
     PlanEnded,
     ProvisioningReport,
     ProvisioningState,
@@ -290,6 +292,7 @@ __all__ = [
     "Plan",
     "PlanDiff",
     "PolicyBatchInput",
+    "PolicyComponent",
     "PolicyContract",
     "PolicyDataset",
     "PolicyDraft",
@@ -379,5 +382,6 @@ __all__ = [
     "Observation",
     "ActualSite",
     "Actual",
+    "PlacementStatus",
     "grants_of",
 ]

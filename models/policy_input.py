@@ -21,6 +21,7 @@ from models.dataset import (
     HandoverFormat,
 )
 from models.levels import ClassificationLevel
+from models.licences import is_open
 from models.role import Role
 from models.site import (
     Certification,
@@ -40,6 +41,13 @@ class PolicyRole(Frozen):
     id: Identifier
     country: CountryCode | None
     clearance: ClassificationLevel | None
+
+
+class PolicyComponent(StackComponent):
+    """A piece of software as policies see it."""
+
+    licence_open: bool
+    """Whether its SPDX expression allows use under open licences alone (`models.licences`)."""
 
 
 class PolicyContract(Frozen):
@@ -74,7 +82,7 @@ class PolicyDataset(Frozen):
     contract: PolicyContract | None
     storage: StorageKind
     interfaces: tuple[Interface, ...]
-    technologies: tuple[StackComponent, ...]
+    technologies: tuple[PolicyComponent, ...]
     replicated: bool
 
 
@@ -106,7 +114,7 @@ class PolicySite(Frozen):
     segregated_administration: bool | None
     serves_roles: tuple[str, ...]
     interfaces: tuple[Interface, ...]
-    stack: tuple[StackComponent, ...]
+    stack: tuple[PolicyComponent, ...]
     offers_object_storage: bool
     offers_block_storage: bool
     exit_notice_days: int | None
@@ -135,6 +143,19 @@ def _roles(ids: tuple[str, ...], roles: Mapping[str, Role]) -> tuple[PolicyRole,
     return tuple(
         PolicyRole(id=roles[i].id, country=roles[i].country, clearance=roles[i].clearance)
         for i in sorted(set(ids))
+    )
+
+
+def _components(stack: tuple[StackComponent, ...]) -> tuple[PolicyComponent, ...]:
+    return tuple(
+        PolicyComponent(
+            name=component.name,
+            licence=component.licence,
+            open_standard=component.open_standard,
+            interfaces=component.interfaces,
+            licence_open=is_open(component.licence),
+        )
+        for component in stack
     )
 
 
@@ -168,7 +189,7 @@ def policy_dataset(
         else PolicyContract(**contract.model_dump(exclude={"id", "contractor"})),
         storage=dataset.storage,
         interfaces=tuple(sorted(set(dataset.interfaces))),
-        technologies=tuple(sorted(dataset.technologies, key=lambda c: c.name)),
+        technologies=_components(tuple(sorted(dataset.technologies, key=lambda c: c.name))),
         replicated=dataset.replicas > 1,
     )
 
@@ -201,7 +222,7 @@ def policy_site(
         segregated_administration=site.segregated_administration,
         serves_roles=site.serves_roles,
         interfaces=site.interfaces,
-        stack=site.stack,
+        stack=_components(site.stack),
         offers_object_storage=site.object_price_eur_per_gb_month is not None,
         offers_block_storage=site.block_price_eur_per_gb_month is not None,
         exit_notice_days=site.exit_notice_days,

@@ -21,6 +21,12 @@ import data.thresholds
 #     description: The Hague, data strategy (suitable infrastructure)
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.interfaces
+#     text: >-
+#       The operator offers every interface that the tender lists.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	missing := dataset.interfaces - site.interfaces
 	count(missing) > 0
@@ -41,6 +47,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Data Act, art. 30(2) (open interfaces) and 35 (interoperability)
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.stack: open_standard"
+#     text: >-
+#       Every interface through which the data is reached speaks an openly specified standard.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	site.cloud
 	closed := dataset.interfaces - site.open_standards
@@ -108,6 +120,12 @@ _published_openly if {
 #     description: SPDX License List
 # custom:
 #   severity: municipal
+#   clause:
+#     contract: hosting
+#     states:
+#       - "site.stack: licence"
+#     text: >-
+#       The operator states the licence of every component that serves the data.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	unknown := dataset.interfaces & site.unlicensed_interfaces
 	count(unknown) > 0
@@ -124,6 +142,12 @@ violations contains report.violation(rego.metadata.rule(), message) if {
 #     description: Data Act, art. 25(2)(d) (maximum notice period of two months)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.exit_notice_days
+#     text: >-
+#       The city may leave at a notice of at most {openness.exit_notice_days_max} days.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	site.external
 	not _notice_within_data_act
@@ -148,6 +172,13 @@ _notice_within_data_act if {
 #     description: Data Act, art. 25(2)(a) (transitional period of at most 30 days, continuity)
 # custom:
 #   severity: mandatory
+#   clause:
+#     contract: hosting
+#     states:
+#       - site.transfer_window_days
+#     text: >-
+#       The operator keeps serving the data while it is moved out, and completes the move within
+#       {openness.transfer_window_days_max} days.
 violations contains report.violation(rego.metadata.rule(), message) if {
 	site.external
 	not _window_within_data_act

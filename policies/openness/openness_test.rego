@@ -39,6 +39,7 @@ _served(open_standard) := fixtures.with_site({"stack": [
 	{
 		"name": "PostgreSQL",
 		"licence": "PostgreSQL",
+		"licence_open": true,
 		"open_standard": open_standard,
 		"interfaces": ["postgresql"],
 	},
@@ -76,6 +77,7 @@ _closed(interface, kind) := fixtures.with_both(
 		"stack": [{
 			"name": "Gateway",
 			"licence": "MIT",
+			"licence_open": true,
 			"open_standard": true,
 			"interfaces": [interface],
 		}],

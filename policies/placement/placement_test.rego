@@ -226,11 +226,11 @@ test_no_segregated_duties_where_administration_is_segregated if {
 
 test_undefined_answers_under_a_defective_threshold if {
 	not placement.verdict with input as fixtures.question
-		with data.thresholds.openness.open_licences as null
+		with data.thresholds.openness.closed_interfaces as null
 	not placement.batch with input as _batch_of(_datasets, _sites)
-		with data.thresholds.openness.open_licences as null
+		with data.thresholds.openness.closed_interfaces as null
 	not placement.segregated_duties with input as _segregation(true)
-		with data.thresholds.openness.open_licences as null
+		with data.thresholds.openness.closed_interfaces as null
 }
 
 _duties := ["audit", "permit_granting", "payment_initiation", "payment_approval", "access_administration"]

@@ -22,8 +22,6 @@ _expected := {
 	"countries.home": "strings",
 	"openness.closed_interfaces": "strings",
 	"openness.exit_notice_days_max": "days",
-	"openness.open_licence_exceptions": "strings",
-	"openness.open_licences": "strings",
 	"openness.publication_interfaces": "strings",
 	"openness.transfer_window_days_max": "days",
 	"openness.transfer_window_days_min": "days",

@@ -19,6 +19,7 @@ from models import (
     HandoverFormat,
     Interface,
     Level,
+    PolicyComponent,
     PolicyContract,
     PolicyDataset,
     PolicyInput,
@@ -26,7 +27,6 @@ from models import (
     PolicyRole,
     PolicySite,
     SiteKind,
-    StackComponent,
     StorageKind,
 )
 from placement.eligibility import open_engine, policy_digest
@@ -54,7 +54,7 @@ def up_to(strategy, size):
 
 roles = st.builds(PolicyRole, id=names, country=st.none() | countries, clearance=levels)
 components = st.builds(
-    StackComponent,
+    PolicyComponent,
     name=st.sampled_from(["PostgreSQL", "MinIO", "Oracle", "Orion-LD"]),
     licence=st.none()
     | st.sampled_from(

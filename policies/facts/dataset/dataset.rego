@@ -8,7 +8,6 @@
 package facts.dataset
 
 import data.facts.country
-import data.facts.licence
 import data.report
 import data.thresholds
 
@@ -60,8 +59,8 @@ closed_technologies contains report.shown(technology, "name") if {
 	not _open(technology)
 }
 
-# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
-_open(technology) if licence.open(technology.licence)
+# Worked out from the SPDX expression before a policy is asked; an absent answer is not open.
+_open(technology) if technology.licence_open == true
 
 # METADATA
 # scope: document

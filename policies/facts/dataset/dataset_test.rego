@@ -65,11 +65,11 @@ test_closed_technologies_open_ones_left_out if {
 
 test_closed_technologies_unless_the_licence_is_known_to_be_open if {
 	asked := fixtures.with_dataset({"technologies": [
-		{"name": "ERP", "licence": "LicenseRef-closed"},
-		{"name": "Kafka", "licence": "Apache-2.0"},
-		{"name": "Portal", "licence": null},
+		{"name": "ERP", "licence_open": false},
+		{"name": "Kafka", "licence_open": true},
+		{"name": "Portal", "licence_open": null},
 		{"name": "Script"},
-		{"licence": null},
+		{"licence_open": false},
 	]})
 	expected := {"ERP", "Portal", "Script", "not stated"}
 	dataset.closed_technologies == expected with input as asked

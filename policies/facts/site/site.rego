@@ -8,7 +8,6 @@
 package facts.site
 
 import data.facts.country
-import data.facts.licence
 import data.report
 import data.thresholds
 
@@ -146,8 +145,8 @@ _closed_components contains component if {
 	not _open(component)
 }
 
-# A rule of its own: what a call makes of an absent attribute is undefined, and its negation too.
-_open(component) if licence.open(component.licence)
+# Worked out from the SPDX expression before a policy is asked; an absent answer is not open.
+_open(component) if component.licence_open == true
 
 _interfaces_of(components) := {served |
 	some component in components

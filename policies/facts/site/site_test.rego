@@ -116,12 +116,20 @@ test_interfaces_are_those_offered if {
 	site.interfaces == set() with input as fixtures.without_site("interfaces")
 }
 
+_served(name, licence, interfaces) := {
+	"name": name,
+	"licence": licence,
+	"licence_open": licence == "MIT",
+	"open_standard": true,
+	"interfaces": interfaces,
+}
+
 _stack := [
-	{"name": "A", "licence": "MIT", "open_standard": true, "interfaces": ["s3", "kafka"]},
-	{"name": "B", "licence": "LicenseRef-b", "open_standard": true, "interfaces": ["kafka", "wfs"]},
-	{"name": "C", "licence": null, "open_standard": null, "interfaces": ["jdbc"]},
+	_served("A", "MIT", ["s3", "kafka"]),
+	_served("B", "LicenseRef-b", ["kafka", "wfs"]),
+	object.union(_served("C", null, ["jdbc"]), {"open_standard": null}),
 	{"name": "D", "interfaces": ["mqtt"]},
-	{"name": "E", "licence": "MIT", "open_standard": false, "interfaces": ["oracle"]},
+	object.union(_served("E", "MIT", ["oracle"]), {"open_standard": false}),
 ]
 
 test_open_standards_where_a_component_is_shown_to_speak_one if {
