@@ -18,14 +18,10 @@ from datetime import UTC, date, datetime
 from models import (
     ApprovedPlacement,
     Catalog,
-    Dataset,
     DecisionRecord,
     DecisionState,
-    EffectiveClass,
     Frozen,
-    HostedAt,
     Parameters,
-    Placement,
     Plan,
     Stale,
 )
@@ -33,6 +29,7 @@ from placement.certificate.differences import differences
 from placement.eligibility import PolicyEngine
 from placement.errors import NotAllowed, StaleProposal
 from placement.service.access import person_behind
+from placement.service.approved import approved_placements
 from placement.service.city import Caller, City
 from placement.service.decisions import move, require_proposed
 from placement.service.plans import stored_plan
@@ -258,52 +255,7 @@ def _named(found: Iterator[str] | list[str]) -> str:
 
 def placements(plan: Plan, number: int) -> tuple[NewPlacement, ...]:
     """A plan's placements, one for each dataset, as /v1/placements will show them."""
-    operators = {site.id: site.operator for site in plan.inputs.sites.sites}
-    column = {site: index for index, site in enumerate(plan.eligibility.sites)}
-
-    def hosts(placed: Placement) -> tuple[HostedAt, ...]:
-        row = plan.eligibility.verdicts[placed.profile]
-        return tuple(
-            HostedAt(
-                site=site,
-                operator=operators[site],
-                host_obligations=row[column[site]].host_obligations,
-            )
-            for site in placed.sites
-        )
-
-    return tuple(
-        _kept(_shown(number, dataset, effective, placed, hosts(placed)))
-        for placed, dataset, effective in zip(
-            plan.placements, plan.inputs.catalog.datasets, plan.effective, strict=True
-        )
-    )
-
-
-def _shown(
-    number: int,
-    dataset: Dataset,
-    effective: EffectiveClass,
-    placed: Placement,
-    hosts: tuple[HostedAt, ...],
-) -> ApprovedPlacement:
-    return ApprovedPlacement(
-        decision=number,
-        dataset=dataset.id,
-        title=dataset.title,
-        department=dataset.owner_department,
-        sites=hosts,
-        from_sites=dataset.current_sites,
-        confidentiality=effective.confidentiality,
-        gdpr_category=effective.gdpr_category,
-        access_rights=effective.access_rights,
-        storage=dataset.storage,
-        volume_gb=dataset.volume_gb,
-        readers=dataset.readers,
-        writers=dataset.writers,
-        administrators=dataset.administrators,
-        cost_eur_per_year=placed.cost_eur_per_year,
-    )
+    return tuple(_kept(shown) for shown in approved_placements(plan, number))
 
 
 def _kept(shown: ApprovedPlacement) -> NewPlacement:
