@@ -37,6 +37,7 @@ TAGS = {
     "checks": "Whether one dataset may rest at one site.",
     "eligibility": "Which dataset may rest at which site.",
     "verifications": "Plans judged again, without the solver.",
+    "procurement": "What contracts must say, and which of them do not.",
     "decisions": "Plans: proposed, approved, provisioned, in force, replaced.",
     "what_ifs": "Plans that propose nothing.",
     "drills": "Many what-ifs at once: leaving each operator, or values of a limit.",

@@ -20,6 +20,7 @@ from placement.cli import (
     jobs,
     lifecycle,
     policing,
+    procurement,
     serving,
 )
 from placement.cli.outcome import Commands
@@ -66,6 +67,7 @@ def _offer(panel: str | None, *commands: Callable[..., int]) -> None:
 _offer(None, deciding.decide, deciding.check, deciding.verify, deciding.explain)
 app.command("import")(files.import_)
 _offer(None, files.schema)
+app.add_typer(procurement.procurement)
 _offer(SERVICE, lifecycle.placements, lifecycle.what_if, auditing.replay, access.me)
 for group in (
     lifecycle.decisions,

@@ -51,6 +51,7 @@ from placement.client.drills import Drills
 from placement.client.keys import Keys
 from placement.client.policies import Policies
 from placement.client.problems import error_named
+from placement.client.procurement import Procurement
 from placement.client.records import Records
 from placement.errors import PlacementError, ServiceError
 
@@ -97,6 +98,7 @@ class Client:
         )
         self.drills = Drills(at)
         self.policies = Policies(at)
+        self.procurement = Procurement(at)
         self.keys = Keys(at)
 
     def __enter__(self) -> Client:

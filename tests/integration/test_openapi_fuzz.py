@@ -38,6 +38,8 @@ SLOW = {
     "policies.impact": 2,
     "policies.check": 2,
     "eligibility.read": 1,
+    "procurement.report": 1,
+    "procurement.clauses": 1,
     "catalogs.import": 4,
     "drills.ask": 2,
 }

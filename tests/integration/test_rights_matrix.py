@@ -67,6 +67,8 @@ RIGHTS = {
     "drills.list": "BORA",
     "drills.read": "BORA",
     "eligibility.read": "BORA",
+    "procurement.report": "BORA",
+    "procurement.clauses": "BOSRA",
     "verifications.ask": "BORA",
     "policies.list": "BORA",
     "policies.read": "BORA",

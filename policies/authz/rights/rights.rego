@@ -16,6 +16,7 @@ tasks := {
 		"contracts.list",
 		"contracts.read",
 		"parameters.read",
+		"procurement.clauses",
 	],
 	"see_snapshots": ["catalogs.list", "catalogs.read"],
 	"see_placements": ["placements.list", "placements.read", "placements.explain"],
@@ -67,7 +68,7 @@ tasks := {
 		"parameters.update",
 	],
 	"check": ["checks.ask"],
-	"inspect": ["eligibility.read", "verifications.ask"],
+	"inspect": ["eligibility.read", "verifications.ask", "procurement.report"],
 	"decide": [
 		"decisions.request",
 		"decisions.replay",
