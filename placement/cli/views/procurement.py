@@ -82,7 +82,7 @@ def _page(report: ProcurementReport) -> bytes:
         f"{report.municipality}: {count(len(report.collection), 'collection contract')}, "
         f"{count(len(report.hosting), 'hosting contract')}, judged as of {report.as_of}"
     )
-    for title, datasets, missed in _contracts(report):
+    for title, _, missed in _contracts(report):
         now = [item for item in missed if item.misses]
         if now:
             names = {found.dataset for item in now for found in item.endangers}
@@ -91,12 +91,12 @@ def _page(report: ProcurementReport) -> bytes:
                 f"{count(len(names), 'dataset')} endangered"
             )
             _say_missed(page, now)
-        _say_later(page, title, datasets, [item for item in missed if not item.misses])
     _say_reminders(page, report)
+    _say_kept_out(page, report)
     page.heading(
-        "Every contract has the clauses that its data needs."
-        if not report.missed
-        else f"{count(len(report.missed), 'clause')} missed."
+        f"{count(len(report.missed), 'clause')} missed."
+        if report.missed
+        else "Every contract has the clauses that its data needs."
     )
     return page.content()
 
@@ -135,14 +135,23 @@ def _row(found: EndangeredDataset) -> tuple[str, str, str, str]:
     return found.dataset, _class(found), whole(found.volume_gb), by
 
 
-def _say_later(
-    page: Page, title: str, datasets: tuple[str, ...], later: list[MissedClause]
-) -> None:
-    """Clauses that only data would miss which rests elsewhere."""
-    if later:
-        codes = listed(f"{item.clause.obligation} ({item.keeps_out})" for item in later)
-        page.heading(f"{title}: holds {count(len(datasets), 'dataset')}")
-        page.say(f"Not for data that asks for (datasets kept out): {codes}", indent=INDENT)
+def _say_kept_out(page: Page, report: ProcurementReport) -> None:
+    """Clauses that only data would miss which rests elsewhere: why it does not rest there."""
+    rows = [
+        (title, whole(len(datasets)), item.clause.obligation, whole(item.keeps_out))
+        for title, datasets, missed in _contracts(report)
+        for item in missed
+        if not item.misses
+    ]
+    if rows:
+        page.heading("What contracts lack for data that rests elsewhere: no miss")
+        columns = (
+            Column("Contract"),
+            Column("Holds", figures=True),
+            Column("Obligation"),
+            Column("Keeps out", figures=True),
+        )
+        page.table(columns, rows)
 
 
 def _say_reminders(page: Page, report: ProcurementReport) -> None:
