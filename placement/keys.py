@@ -1,6 +1,7 @@
-"""Private keys that stand outside the database: for the audit log and for policy bundles.
+"""Keys that stand outside the database: for the audit log, for policy bundles and for secrets.
 
-A key is a PEM file that only its owner can read. It is made on first use, whole or not at all.
+A private key is a PEM file, the key of secrets has 32 bytes; only its owner can read it. It is made
+on first use, whole or not at all.
 """
 
 from __future__ import annotations
@@ -121,6 +122,41 @@ def secret_token(path: Path) -> str:
     if len(token) < 32 or not token.isascii():
         raise _bad(path, "not a token of at least 32 characters")
     return token
+
+
+SEALING_KEY_BYTES = 32
+
+
+def sealing_keys(path: Path) -> tuple[bytes, ...]:
+    """The key that secrets in the database are encrypted with, made where there is none.
+
+    To rotate it, move its file into the folder `secrets.old` beside it, under any name that ends
+    in .key: the next start makes another, and what the old one sealed can still be opened.
+
+    Parameters
+    ----------
+    path
+        Such as keys/secrets.key.
+
+    Returns
+    -------
+    tuple of bytes
+        The key in use, 32 random bytes, then the older ones.
+
+    Raises
+    ------
+    BadInput
+        When a file holds something else, or others can read it.
+    """
+    older = sorted(path.with_name(f"{path.stem}.old").glob("*.key"))
+    keys = [
+        _read_or_make(file, lambda: secrets.token_bytes(SEALING_KEY_BYTES))
+        for file in (path, *older)
+    ]
+    for file, key in zip((path, *older), keys, strict=True):
+        if len(key) != SEALING_KEY_BYTES:
+            raise _bad(file, f"not a key of {SEALING_KEY_BYTES} bytes")
+    return tuple(keys)
 
 
 def _private_key(path: Path, generate: Callable[[], PrivateKeyTypes]) -> PrivateKeyTypes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,12 @@ class Settings:
     """PLACEMENT_METRICS_TOKEN: bearer token that /metrics asks for; none: it is open."""
     oidc: OidcSettings | None = None
     """PLACEMENT_OIDC_...: the issuer of people's tokens; none: API keys alone are accepted."""
+    webhook_hosts: tuple[str, ...] = ()
+    """PLACEMENT_WEBHOOK_HOSTS: hosts that events may be sent to, separated by commas: exact names
+    or addresses, or *.example.org for all names below one; none: events are sent nowhere."""
+    webhook_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    """PLACEMENT_WEBHOOK_NETWORKS: networks such as 10.1.0.0/16, separated by commas, that events
+    may be sent to although they are not public; plain http:// is for them alone."""
 
     @property
     def store_url(self) -> str:
@@ -126,6 +133,8 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         public_url=text.get("PLACEMENT_PUBLIC_URL"),
         metrics_token=text.get("PLACEMENT_METRICS_TOKEN"),
         oidc=_oidc(text),
+        webhook_hosts=_hosts(text.get("PLACEMENT_WEBHOOK_HOSTS", "")),
+        webhook_networks=_networks(text.get("PLACEMENT_WEBHOOK_NETWORKS", "")),
     )
 
 
@@ -189,6 +198,42 @@ def _oidc(text: Mapping[str, str]) -> OidcSettings | None:
         ),
         ca_file=Path(ca_file) if ca_file else None,
     )
+
+
+_HOST = re.compile(
+    r"(?:\*\.(?=[^.]+\.))?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
+    r"(?!(?:[0-9]+|0x[0-9a-f]*)$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+    re.ASCII,
+)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(part.strip() for part in text.split(",") if part.strip())
+    for host in hosts:
+        if len(host) > 255 or not (_HOST.fullmatch(host) or _is_address(host)):
+            message = (
+                f"{host!r}: a name in lower case such as hooks.example.org, an address, or "
+                "*.example.org is expected; no scheme, no port"
+            )
+            raise _bad("PLACEMENT_WEBHOOK_HOSTS", message)
+    return hosts
+
+
+def _is_address(host: str) -> bool:
+    """In its shortest usual form, without a zone: the one in which URLs are compared."""
+    try:
+        return "%" not in host and str(ipaddress.ip_address(host)) == host
+    except ValueError:
+        return False
+
+
+def _networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return tuple(ipaddress.ip_network(part) for part in parts)
+    except ValueError as error:
+        message = f"networks such as 10.1.0.0/16 or fd12::/48 are expected: {error}"
+        raise _bad("PLACEMENT_WEBHOOK_NETWORKS", message) from error
 
 
 def _bad(variable: str, message: str) -> BadInput:

@@ -36,6 +36,7 @@ from placement.eligibility import PolicyEngine, open_engine
 from placement.eligibility.bundle import bundle_of, read_policy_files
 from placement.errors import NotAllowed, PolicyRevisionMismatch
 from placement.keys import AuditKey
+from placement.provision.sealing import Seal
 from placement.service.approving import approve, prepare
 from placement.service.city import Caller, City
 from placement.service.decisions import enforce, provision
@@ -126,6 +127,7 @@ def city_of(store: Store, key: AuditKey, engine: PolicyEngine) -> City:
         store=store,
         audit_key=key,
         snapshots=Snapshots(store),
+        seal=Seal(bytes(32)),
         **held,
     )
 

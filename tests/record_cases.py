@@ -50,6 +50,7 @@ from placement.catalog.references import check_references
 from placement.eligibility.bundle import bundle_of, read_policy_files
 from placement.errors import BadInput, Defect, PolicyEngineError, PolicyRevisionMismatch
 from placement.graph import derive_facts
+from placement.provision.sealing import Seal
 from placement.service.city import Caller, City
 from placement.service.snapshot import Snapshots
 from placement.settings import read_settings, shipped_policies
@@ -259,6 +260,7 @@ def city_of(store: Any, key: Any, engine: StubEngine | None = None) -> City:
         recorder=Recorder(store),
         audit_key=key,
         snapshots=Snapshots(store),
+        seal=Seal(bytes(32)),
         **held,
     )
 

@@ -12,6 +12,8 @@ from placement.eligibility.permissions import Permissions
 from placement.eligibility.service_opa import ServiceOpa
 from placement.identity import Tokens
 from placement.keys import AuditKey
+from placement.provision.guard import Guard
+from placement.provision.sealing import Seal
 from placement.service.snapshot import Snapshots
 from placement.service.verdicts import Verdicts
 from placement.settings import Settings
@@ -49,6 +51,10 @@ class City:
     opa: ServiceOpa
     permissions: Permissions
     snapshots: Snapshots
+    seal: Seal
+    """Encrypts the secrets that events are signed with."""
+    guard: Guard = field(default_factory=Guard)
+    """Judges where events may be sent; by default nowhere."""
     tokens: Tokens = field(default_factory=Tokens)
     """Verifies people's bearer tokens; by default none is accepted."""
     wake: Callable[[str], None] = _nobody

@@ -16,7 +16,9 @@ from placement.eligibility.service_opa import open_feed, open_service_opa
 from placement.eligibility.shared_opa import write_shared_opa
 from placement.errors import BadInput, Defect
 from placement.identity import LocalIssuer, open_tokens
-from placement.keys import AuditKey, audit_key
+from placement.keys import AuditKey, audit_key, sealing_keys
+from placement.provision.guard import Guard
+from placement.provision.sealing import Seal
 from placement.service.city import City
 from placement.service.policies import bootstrap
 from placement.service.snapshot import Snapshots
@@ -68,12 +70,19 @@ def open_city(settings: Settings, api_url: str, local: LocalIssuer | None = None
             opa=opa,
             permissions=permissions,
             snapshots=Snapshots(store),
+            seal=settings_seal(settings),
+            guard=Guard(settings.webhook_hosts, settings.webhook_networks),
         )
 
 
 def settings_key(settings: Settings) -> AuditKey:
     """The key that signs the audit log; made on first use. Raises BadInput."""
     return audit_key(settings.keys / "audit.pem")
+
+
+def settings_seal(settings: Settings) -> Seal:
+    """What encrypts secrets in the database; its key is made on first use. Raises BadInput."""
+    return Seal(*sealing_keys(settings.keys / "secrets.key"))
 
 
 def open_city_store(settings: Settings, key: AuditKey) -> Store:
@@ -115,6 +124,7 @@ def prepare(settings: Settings, opa_folder: Path | None) -> tuple[Path, ...]:
     ------
     BadInput, StoreError, PolicyEngineError
     """
+    settings_seal(settings)
     open_city_store(settings, settings_key(settings)).close()
     feed = open_feed(settings, settings.public_url or "http://127.0.0.1:8000")
     if opa_folder is None:
