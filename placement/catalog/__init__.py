@@ -14,6 +14,7 @@ from models import Catalog, SiteRegister
 from placement.catalog.amsterdam import load_amsterdam_schema
 from placement.catalog.cloud_prices import load_eu_cloud_prices
 from placement.catalog.dcat import load_dcat_ap
+from placement.catalog.mobility import load_mobility
 from placement.catalog.native import (
     catalog_of,
     load_native_catalog,
@@ -25,13 +26,14 @@ from placement.catalog.native import (
 from placement.catalog.references import check_references
 from placement.catalog.writing import write_json
 
-CatalogFormat = Literal["native", "amsterdam-schema", "dcat-ap"]
+CatalogFormat = Literal["native", "amsterdam-schema", "dcat-ap", "mobility"]
 SitesFormat = Literal["native", "eu-cloud-prices"]
 
 _CATALOG_READERS: dict[CatalogFormat, Callable[[Path], Catalog]] = {
     "native": load_native_catalog,
     "amsterdam-schema": load_amsterdam_schema,
     "dcat-ap": load_dcat_ap,
+    "mobility": load_mobility,
 }
 _REGISTER_READERS: dict[SitesFormat, Callable[[Path], SiteRegister]] = {
     "native": load_native_register,
@@ -45,7 +47,7 @@ def load_catalog(path: Path, format: CatalogFormat = "native") -> Catalog:  # no
     Parameters
     ----------
     path
-        A JSON file (native), a folder (amsterdam-schema), an RDF file (dcat-ap).
+        A JSON file (native), a folder (amsterdam-schema, mobility), an RDF file (dcat-ap).
     format
         How it is written.
 

@@ -118,3 +118,5 @@ def _read(kind: ImportKind, source: Path) -> tuple[Catalog | None, SiteRegister 
             return load_catalog(source, "amsterdam-schema"), None
         case ImportKind.DCAT_AP:
             return load_catalog(source, "dcat-ap"), None
+        case ImportKind.MOBILITY:
+            return load_catalog(source, "mobility"), None

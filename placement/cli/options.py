@@ -24,6 +24,8 @@ class CatalogFormat(StrEnum):
     NATIVE = "native"
     AMSTERDAM_SCHEMA = "amsterdam-schema"
     DCAT_AP = "dcat-ap"
+    MOBILITY = "mobility"
+    """A folder with an operator's MDS and GBFS files and the city's agreement."""
     COLUMNS = "columns"
     """A folder of Parquet or JSON lines, for up to millions of datasets."""
 
@@ -40,6 +42,7 @@ class ImportKind(StrEnum):
 
     AMSTERDAM_SCHEMA = "amsterdam-schema"
     DCAT_AP = "dcat-ap"
+    MOBILITY = "mobility"
     EU_CLOUD_PRICES = "eu-cloud-prices"
     CATALOG = "catalog"
     """A native catalogue, for a service."""

@@ -40,7 +40,7 @@ from placement.store.catalog_versions import CHANGES_KEPT, summary_of
 from placement.store.head import read_head
 from placement.store.records import Key, Records, difference, encoded, records_of
 
-ImportFormat = Literal["native", "amsterdam-schema", "dcat-ap", "eu-cloud-prices"]
+ImportFormat = Literal["native", "amsterdam-schema", "dcat-ap", "mobility", "eu-cloud-prices"]
 FORMATS: tuple[str, ...] = get_args(ImportFormat)
 RDF_SUFFIXES: Mapping[str, str] = {
     "application/rdf+xml": ".rdf",
