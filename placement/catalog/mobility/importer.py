@@ -1,13 +1,13 @@
 """From an operator's feeds and the city's agreement to a catalogue.
 
-| dataset            | from                 | class                                                 |
-|--------------------|----------------------|-------------------------------------------------------|
-| SYSTEM-events      | MDS events           | personal, high: where somebody was, and when          |
-| SYSTEM-trips       | MDS trips            | derived from the events by pseudonymisation: personal |
-| SYSTEM-trip-counts | counted here         | derived from the trips by aggregation: open, reviewed |
-| SYSTEM-vehicles    | MDS vehicles         | not personal, told in confidence                      |
-| SYSTEM-status      | GBFS vehicle status  | open                                                  |
-| SYSTEM-parking     | GBFS zones, stations | open                                                  |
+| dataset            | from                 | class                                              |
+|--------------------|----------------------|----------------------------------------------------|
+| SYSTEM-events      | MDS events           | personal, high: where somebody was, and when       |
+| SYSTEM-trips       | MDS trips            | derived from the events, pseudonymised: personal   |
+| SYSTEM-trip-counts | counted here         | derived from the trips, aggregated: open, reviewed |
+| SYSTEM-vehicles    | MDS vehicles         | not personal, told in confidence                   |
+| SYSTEM-status      | GBFS vehicle status  | open                                               |
+| SYSTEM-parking     | GBFS zones, stations | open                                               |
 
 Location data is high: the EDPB asks for particular care with it, as it reveals habits of life
 (Guidelines 01/2020 on connected vehicles, section 2.1.1), and a few places and times tell one
