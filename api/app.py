@@ -68,6 +68,7 @@ from api import docs, health, metrics
 from api.envelope import Envelope
 from api.guard import guard, note_denial, refuse_unguarded
 from api.injected import PROVIDED
+from api.ngsi_ld import errors as ngsi_ld_errors
 from api.parameters import StrictParameters
 from api.problems import HANDLERS
 from api.requests import StrictRequest
@@ -84,6 +85,7 @@ from api.routes import (
     jobs,
     keys,
     me,
+    ngsi_ld,
     operators,
     parameters,
     placements,
@@ -115,6 +117,7 @@ ROUTES: tuple[Any, ...] = (
     *what_ifs.routes,
     *drills.routes,
     *placements.routes,
+    *ngsi_ld.routes,
     *jobs.routes,
     *policies.routes,
     *audit.routes,
@@ -162,7 +165,7 @@ def assemble(city: City, routes: Sequence[ControllerRouterHandler]) -> Applicati
         route_handlers=list(routes),
         guards=[guard],
         dependencies=PROVIDED,
-        exception_handlers=HANDLERS,
+        exception_handlers=ngsi_ld_errors.spoken(HANDLERS),
         after_exception=[note_denial],
         middleware=[StrictParameters],
         request_class=StrictRequest,

@@ -42,6 +42,7 @@ TAGS = {
     "what_ifs": "Plans that propose nothing.",
     "drills": "Many what-ifs at once: leaving each operator, or values of a limit.",
     "placements": "Where datasets rest by the approved plan.",
+    "entities": "Datasets, sites, operators and placements as NGSI-LD entities.",
     "jobs": "Work that takes longer than a request.",
     "policies": "Rego: drafts, reviews, publications.",
     "audit": "The record nobody can rewrite.",
@@ -55,6 +56,7 @@ _PROBLEMS = {
     401: "Who asks is not proven.",
     403: "The policies do not allow it.",
     404: "There is no such thing, or none that the caller may see.",
+    406: "Neither JSON nor JSON-LD is accepted.",
     408: "The body did not arrive in time.",
     409: "The present state does not allow it.",
     412: "If-Match or If-None-Match names another version.",
@@ -67,8 +69,12 @@ _PROBLEMS = {
 
 
 def problem_responses() -> dict[str, Any]:
-    """components.responses: Problem400, Problem401, ..."""
-    return {f"Problem{status}": _problem(status, text) for status, text in _PROBLEMS.items()}
+    """components.responses: Problem400, ..., and NgsiLdProblem400, ... as NGSI-LD has them."""
+    described = {f"Problem{status}": _problem(status, text) for status, text in _PROBLEMS.items()}
+    return described | {
+        f"NgsiLdProblem{status}": _problem(status, text, "application/json", "NgsiLdProblem")
+        for status, text in _PROBLEMS.items()
+    }
 
 
 def headers_of(method: str) -> list[dict[str, Any]]:
@@ -92,7 +98,9 @@ def success_headers(status: str) -> dict[str, Any]:
     return headers
 
 
-def _problem(status: int, description: str) -> dict[str, Any]:
+def _problem(
+    status: int, description: str, media_type: str = PROBLEM, schema: str = "Problem"
+) -> dict[str, Any]:
     headers = {"X-Request-ID": _text("The request's id.")}
     if status == 401:
         headers["WWW-Authenticate"] = _text("Bearer")
@@ -101,7 +109,7 @@ def _problem(status: int, description: str) -> dict[str, Any]:
     return {
         "description": description,
         "headers": headers,
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
     }
 
 

@@ -13,6 +13,10 @@ body, answer
     models, where the signature does not tell them
 statuses
     {status: description} of further successes
+also_produces
+    further media types of the answer
+problems
+    further statuses of problems
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 import placement
 from api.documented import DESCRIPTION, TAGS, headers_of, problem_responses, success_headers
+from api.ngsi_ld import errors as ngsi_ld_errors
 from api.problems import PROBLEM
 from api.requests import JSON
 
@@ -153,20 +158,23 @@ class Operation:
         if self.answer is not None:
             success["content"] = {JSON: {"schema": schemas.of(self.answer, "serialization")}}
         elif status != "204":
-            success["content"] = {self.handler.opt.get("produces", media_type or JSON): {}}
+            produced = [self.handler.opt.get("produces", media_type or JSON)]
+            produced += self.handler.opt.get("also_produces", [])
+            success["content"] = {each: {} for each in produced}
         responses = {status: success}
         for further, description in self.handler.opt.get("statuses", {}).items():
             responses[str(further)] = {**success, "description": description}
         if self.method == "GET" and not self.public:
             responses["304"] = {"description": "The client has this version already."}
+        problem = "NgsiLdProblem" if self.path.startswith(ngsi_ld_errors.PREFIX) else "Problem"
         responses |= {
-            str(code): {"$ref": f"#/components/responses/Problem{code}"}
+            str(code): {"$ref": f"#/components/responses/{problem}{code}"}
             for code in self._problems()
         }
         return responses
 
     def _problems(self) -> list[int]:
-        codes = {400}
+        codes = {400, *self.handler.opt.get("problems", ())}
         if not self.public:
             codes |= {401, 403, 503}
         if self.path_parameters:
@@ -202,6 +210,7 @@ class _Schemas:
         self.components: dict[str, Any] = {
             **{str(name): schema for name, schema in definitions.items()},
             "Problem": PROBLEM_SCHEMA,
+            "NgsiLdProblem": NGSI_LD_PROBLEM_SCHEMA,
         }
 
     def of(self, annotation: Any, mode: JsonSchemaMode) -> dict[str, Any]:
@@ -295,6 +304,19 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                 "required": ["what", "decided_on", "now"],
                 "properties": {name: {"type": "string"} for name in ("what", "decided_on", "now")},
             },
+        },
+    },
+}
+
+NGSI_LD_PROBLEM_SCHEMA: dict[str, Any] = {
+    **PROBLEM_SCHEMA,
+    "title": "NgsiLdProblem",
+    "description": "Why a request was not met, with the types of ETSI GS CIM 009 where it has one.",
+    "properties": {
+        **PROBLEM_SCHEMA["properties"],
+        "type": {
+            "type": "string",
+            "pattern": f"^({ngsi_ld_errors.TYPE}[A-Za-z]+|urn:placement:problem:[a-z_]+)$",
         },
     },
 }

@@ -6,7 +6,8 @@ becomes an automaton (Thompson's construction) that reads each character once; s
 kept as they are found. What only backtracking can match, references and looking around, is refused.
 
 Known: literals, `.`, `[a-z]`, `[^...]`, `\d \w \s` and their opposites, groups, `|`,
-`* + ? {m,n}`, `^` and `$`. A pattern is found anywhere in a text unless it is anchored, as context brokers do it.
+`* + ? {m,n}`, `^` and `$`. A pattern is found anywhere in a text unless it is anchored, as context
+brokers do it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What the routes of the NGSI-LD interface share."""
