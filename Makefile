@@ -1,13 +1,14 @@
 # Each command does all its own set-up, in the user's cache folder, outside this tree:
 #
 #   make demo    decides where the example city's datasets should live, and proves it
+#   make micromobility   does so with a scooter operator's trips, their counts and parking zones
 #   make shell   opens a shell in which `placement` is there: `placement serve --dev`
 #   make test    runs every check
 #
 # PYTHON names another Python (3.11 or newer); PLACEMENT_OPA_BIN names an OPA you already have.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test setup lint types policies unit bench bench-gap bench-optimizer lock clean
+.PHONY: help demo micromobility shell test setup lint types policies unit bench bench-gap bench-optimizer lock clean
 
 RUNTIME := ./.ci/env runtime
 DEV     := ./.ci/env dev
@@ -21,6 +22,7 @@ export SCHEMAS := python -m placement.eligibility.schemas
 
 help:
 	@echo "make demo      decide, verify and explain the placement of an example city's datasets"
+	@echo "make micromobility  the same for a scooter operator's trips: import, count, decide, explain"
 	@echo "make shell     a shell in which the \`placement\` command, OPA and regal are there"
 	@echo "make test      every check: style, types, policies, tests"
 	@echo
@@ -37,6 +39,9 @@ help:
 
 demo:
 	@$(RUNTIME) ./.ci/demo $(EXAMPLE) $(DATASET)
+
+micromobility:
+	@$(RUNTIME) ./.ci/micromobility $(EXAMPLE)
 
 shell:
 	@$(DEV) bash --norc

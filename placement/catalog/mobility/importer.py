@@ -16,6 +16,7 @@ person from all others.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,7 @@ class _Import:
             "administrators": (agreement.team.id,),
             "collected_by": CollectorKind.CONTRACTOR,
             "contract": agreement.contract.id,
-            "volume_gb": max(1, -int(-kept // 1)),
+            "volume_gb": max(1, math.ceil(kept)),
             "monthly_read_gb": _gb(kept * _READ_SHARE),
             "monthly_egress_gb": _gb(kept * _DELIVERIES if public else Decimal(0)),
             "storage": StorageKind.OBJECT,
