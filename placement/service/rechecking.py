@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from models import Plan, PolicyDataset, PolicyInput, PolicySite, Verdict, policy_dataset
+from models import (
+    Certificate,
+    EligibilityTable,
+    Plan,
+    PolicyDataset,
+    PolicyInput,
+    PolicySite,
+    Verdict,
+    policy_dataset,
+)
 from placement.certificate import certify, verify_plan
 from placement.certificate.verify import claims_in
 from placement.eligibility import PolicyEngine
@@ -72,17 +81,42 @@ def not_allowed_on(plan: Plan, engine: PolicyEngine, day: date) -> list[str]:
     ]
 
 
+def judged_by_itself(plan: Plan) -> Certificate:
+    """A plan judged by the verdicts in it instead of by policies: whether its parts fit together.
+
+    Parameters
+    ----------
+    plan
+        One whose table has a verdict for each of its datasets at each of its sites.
+
+    Raises
+    ------
+    BadInput
+        When references in its inputs lead nowhere.
+    """
+    said = _Said(join(plan.inputs.catalog, plan.inputs.sites, plan.parameters), plan.eligibility)
+    return verify_plan(
+        plan,
+        plan.inputs.catalog,
+        plan.inputs.sites,
+        said.ask,
+        said.ask_segregated,
+        policies_digest=plan.digests.policies,
+    )
+
+
 def _said(plan: Plan, engine: PolicyEngine, day: date | None) -> _Said:
     parameters = plan.parameters.model_copy(update={"as_of": day})
-    return _Said(join(plan.inputs.catalog, plan.inputs.sites, parameters), engine)
+    read = join(plan.inputs.catalog, plan.inputs.sites, parameters)
+    return _Said(read, evaluate(read, engine))
 
 
 class _Said:
-    """What OPA says of every pair, asked in batches, to be looked up."""
+    """What the policies say of every pair, asked in batches, to be looked up."""
 
-    def __init__(self, read: Reading, engine: PolicyEngine) -> None:
+    def __init__(self, read: Reading, table: EligibilityTable) -> None:
         self.read = read
-        self._table = evaluate(read, engine)
+        self._table = table
         # Equal views share a profile, so that it does not matter which of them comes last.
         self._rows = dict(zip(_views(read), self._table.profile_of, strict=True))
         self._columns = {site: column for column, site in enumerate(self._table.sites)}
