@@ -16,6 +16,7 @@ from placement.cli import (
     auditing,
     deciding,
     drilling,
+    exporting,
     files,
     jobs,
     lifecycle,
@@ -66,7 +67,7 @@ def _offer(panel: str | None, *commands: Callable[..., int]) -> None:
 
 _offer(None, deciding.decide, deciding.check, deciding.verify, deciding.explain)
 app.command("import")(files.import_)
-_offer(None, files.schema)
+_offer(None, files.schema, exporting.export)
 app.add_typer(procurement.procurement)
 _offer(SERVICE, lifecycle.placements, lifecycle.what_if, auditing.replay, access.me)
 for group in (
