@@ -42,6 +42,7 @@ from models.dataset import (
     HandoverFormat,
     highest_level,
 )
+from models.distribution import Distribution
 from models.drill import (
     MOST_PARTS,
     Drill,
@@ -242,6 +243,7 @@ __all__ = [
     "DecisionState",
     "DerivedFrom",
     "Digests",
+    "Distribution",
     "Dpia",
     "DraftDefect",
     "DraftReport",

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from models.base import Day, Flag, Frozen, Identifier, MonthlyGb, Title, WholeGb
+from models.distribution import Address, Distribution, Licence
 from models.levels import ClassificationLevel, Level
 from models.site import Interface, StackComponent, StorageKind
 
@@ -133,6 +134,17 @@ class Dataset(Frozen):
     """Sites of its further replicas today."""
     synthetic: tuple[str, ...] = ()
     """Names of fields that an importer made up from a seed."""
+    uri: Annotated[Address | None, Field(exclude_if=lambda uri: uri is None)] = None
+    """Its IRI in the catalogue that it comes from. This and what follows is left out where there is
+    none, as in catalogues of before: their digests hold."""
+    licences: Annotated[
+        tuple[Licence, ...], Field(max_length=20, exclude_if=lambda listed: not listed)
+    ] = ()
+    """Under which it is published; no policy reads it."""
+    distributions: Annotated[
+        tuple[Distribution, ...], Field(max_length=100, exclude_if=lambda listed: not listed)
+    ] = ()
+    """How its publisher offers it; no policy reads it."""
 
     @property
     def current_sites(self) -> tuple[str, ...]:

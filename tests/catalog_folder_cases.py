@@ -14,6 +14,7 @@ from models.columns import CatalogColumns
 from placement.catalog.columns import write_catalog_folder
 
 PRESENCE = ("owner_department", "steward", "lawful_basis")
+PUBLISHED = {"uri", "licences", "distributions"}
 VARYING = {
     "id", "title", "description", "volume_gb", "monthly_read_gb", "monthly_egress_gb",
     "current_site", "further_current_sites", "synthetic",
@@ -38,7 +39,7 @@ def assert_same(one: CatalogColumns, other: CatalogColumns) -> None:
 def kind_key(dataset):
     """What makes a kind, as the models say it."""
     told = dataset.model_dump()
-    shared = {name: value for name, value in told.items() if name not in VARYING}
+    shared = {n: value for n, value in told.items() if n not in VARYING and n not in PUBLISHED}
     return repr(shared | {name: told[name] is not None for name in PRESENCE})
 
 

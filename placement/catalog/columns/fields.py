@@ -46,7 +46,11 @@ VARYING = (
     "synthetic",
 )
 """Fields that make no kind."""
-SHARED = tuple(name for name in Dataset.model_fields if name not in (*VARYING, *PRESENCE))
+PUBLISHED = ("uri", "licences", "distributions")
+"""Fields about how a dataset is published: no decision reads them, columns do not keep them."""
+SHARED = tuple(
+    name for name in Dataset.model_fields if name not in (*VARYING, *PRESENCE, *PUBLISHED)
+)
 """Fields that datasets of one kind agree in."""
 
 _TYPES: dict[str, Any] = {
@@ -69,7 +73,9 @@ _TYPES: dict[str, Any] = {
     "high_value": FLAG,
     "technologies": pa.list_(COMPONENT),
 }
-DATASET = pa.schema([(name, _TYPES.get(name, TEXT)) for name in Dataset.model_fields])
+DATASET = pa.schema(
+    [(name, _TYPES.get(name, TEXT)) for name in Dataset.model_fields if name not in PUBLISHED]
+)
 RELATION = pa.schema(
     [
         ("kind", TEXT),

@@ -37,7 +37,7 @@ def write_catalog_folder(
     Parameters
     ----------
     source
-        A native catalogue is written with everything it says; columns with what they keep.
+        A native catalogue is written with everything a decision can read; columns with what they keep.
     folder
         A place where nothing is.
     kind
