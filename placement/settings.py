@@ -202,7 +202,7 @@ def _oidc(text: Mapping[str, str]) -> OidcSettings | None:
 
 _HOST = re.compile(
     r"(?:\*\.(?=[^.]+\.))?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
-    r"(?!(?:[0-9]+|0x[0-9a-f]*)$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+    r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?",
     re.ASCII,
 )
 

@@ -25,7 +25,6 @@ _URL = re.compile(
     re.ASCII,
 )
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _PORTS = {"https": 443, "http": 80}
 _METADATA = frozenset(
     {
@@ -172,7 +171,7 @@ def checked_host(host: str) -> str:
     if host.startswith("["):
         return _literal(ipaddress.IPv6Address, host[1:-1])
     labels = host.split(".")
-    if _NUMBER.fullmatch(labels[-1]):
+    if labels[-1][:1].isdigit():  # no name ends so; some readers take it for a number
         return _literal(ipaddress.IPv4Address, host)
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise _bad("the host is not a name as the DNS has it; without a dot at its end")
