@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -19,6 +20,7 @@ from placement.service.procurement import (
 )
 from placement.settings import shipped_policies
 from placement.steps import silent
+from tests import builders
 from tests import procurement_cases as cases
 from tests.decision_cases import (
     PARAMETERS,
@@ -103,18 +105,18 @@ def test_a_contract_that_has_ended_fails_its_obligation_and_is_no_reminder(
     tmp_path, shipped_engine
 ):
     read = read_inputs(cases.request(tmp_path), silent)
-    ended = cases.SOUND.model_copy(update={"end_date": read.parameters.as_of.replace(day=1)})
-    last_day = read.catalog.model_copy(update={"contracts": (ended, cases.POOR, cases.UNUSED)})
-    day = read.parameters.model_copy(update={"as_of": ended.end_date.replace(day=2)})
+    last_day = builders.AS_OF
+    ended = cases.SOUND.model_copy(update={"end_date": last_day})
+    catalog = read.catalog.model_copy(update={"contracts": (ended, cases.POOR, cases.UNUSED)})
     asked = checklist(shipped_policies(), local_settings())
 
-    def judged(parameters):
-        inputs = replace(read, catalog=last_day, parameters=parameters)
+    def judged(day):
+        parameters = read.parameters.model_copy(update={"as_of": day})
+        inputs = replace(read, catalog=catalog, parameters=parameters)
         return report_on(inputs, shipped_engine, asked, ending_within_days=0)
 
-    on_the_day = judged(day.model_copy(update={"as_of": ended.end_date}))
-    after = judged(day)
-    assert [item.contract for item in on_the_day.ending] == ["sound"]
+    on_the_day, after = judged(last_day), judged(last_day + timedelta(days=1))
+    assert [(item.contract, item.days_left) for item in on_the_day.ending] == [("sound", 0)]
     assert missed(on_the_day.collection[1]) == {}
     assert after.ending == ()
     assert list(missed(after.collection[1])) == ["procurement.contract_in_force"]
@@ -137,7 +139,8 @@ def test_without_anything_missed_the_report_is_empty(tmp_path, shipped_engine):
     )
     found = report_on(sound, shipped_engine, checklist(shipped_policies(), local_settings()))
     assert found.missed == ()
-    assert all(finding.missed == () for finding in (*found.collection, *found.hosting))
+    assert [finding.missed for finding in found.collection] == [(), (), ()]
+    assert [finding.missed for finding in found.hosting] == [(), ()]
 
 
 def test_clauses_of_other_policies_are_refused(tmp_path, shipped_engine):

@@ -35,7 +35,9 @@ least = st.integers(K_LEAST, 8)
 
 def gathered(found, area_m):
     """Every cell, published or not, counted by the plainest means."""
-    cells = defaultdict(lambda: (set(), set()))
+    cells: defaultdict[tuple[str, str], tuple[set[str], set[str]]] = defaultdict(
+        lambda: (set(), set())
+    )
     for trip in {trip.trip: trip for trip in found}.values():
         of_trips, of_vehicles = cells[hour_of(trip), area_of(trip, area_m)]
         of_trips.add(trip.trip)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_gbfs_2_is_read_too(folder):
 TRIPS, START, INFO = "mds/trips.json", "trips.1.start_location", "GBFS system_information"
 ZONE = "data.geofencing_zones.features.1.geometry"
 # File, place of the wrong value, the value; then the record and what its defect says.
-WRONG = [
+WRONG: list[tuple[str, str, Any, str, str]] = [
     (TRIPS, "version", "1.2.0", "MDS trips", "2.x"),
     (TRIPS, "trips", [], "MDS trips", "no trip"),
     (TRIPS, "trips.1.trip_id", None, "trip 1", "an id"),

@@ -208,10 +208,10 @@ def _place(node: Node, key: str) -> tuple[float, float] | None:
 
 def _degrees(node: Node, key: str, most: int) -> float | None:
     value = node.value.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or abs(value) > most:
-        node.defect(key, f"degrees from -{most} to {most} are expected, not {shown(value)}")
-        return None
-    return float(value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and -most <= value <= most:
+        return float(value)
+    node.defect(key, f"degrees from -{most} to {most} are expected, not {shown(value)}")
+    return None
 
 
 def _feed(folder: Folder, relative: str, records: int) -> Feed:
