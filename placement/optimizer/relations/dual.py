@@ -43,11 +43,15 @@ COARSE = (5.0, 1.5, 0.5, 0.15)
 COARSE_STEPS = 8
 SAMPLE = 40_000
 """Units that the first prices are found on."""
-TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001)
-STEPS = (3, 5, 5, 5, 8)
+TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
+STEPS = (3, 8, 12, 15, 20, 20)
 """Rounds at each temperature, at most."""
 CAP = 1e5
 """Prices at most, in units of what is at stake per unit of a row's weight."""
+SWEEPS = 3
+"""Sweeps before each step of the prices."""
+FURTHER = 1.5
+"""Prices go so many times as far as the messages held would have them: messages follow."""
 LARGE = 0.95
 """Share of all yearly GB that large flows carry: about a third of the flows."""
 EVERY, LATE_EVERY, LATE = 4, 2, 0.005
@@ -207,7 +211,7 @@ class Dual:
                 continue
             every = EVERY if tau > LATE else LATE_EVERY
             for turn in range(rounds):
-                for _ in range(2):
+                for _ in range(SWEEPS):
                     self.sweep(large=turn % every != 0)
                 self._step(soft, extra, tau)
                 now = self.value()
@@ -258,10 +262,11 @@ class Dual:
         low, high = -self.prices, self.cap - self.prices
         value = curve.value - float(self.prices @ rhs)
         damping = 1e-6
-        for _ in range(6):
+        for turn in range(6):
             step, promise = quadratic_step(curve.totals - rhs, curve.curvature, low, high, damping)
             if promise <= 0.0:
                 return
+            step = np.clip(FURTHER * step, low, high) if turn == 0 else step
             there = soft.curve(self.prices + step, tau)
             if there.value - float((self.prices + step) @ rhs) > value + 0.1 * promise:
                 self._move_prices(step)

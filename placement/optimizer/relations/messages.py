@@ -359,3 +359,18 @@ def relations_part(
                     out[s, u] = value
                 else:
                     out[s, u] = 0.0
+
+
+@compiled
+def next_regrets(theta: Floats, at: Indices, out: Floats) -> None:
+    """out[u]: how much dearer than its best is the best site of u where it does not rest."""
+    for u in range(theta.shape[0]):
+        least, other = BIG, BIG
+        for s in range(theta.shape[1]):
+            least = min(least, theta[u, s])
+            here = False
+            for c in range(at.shape[1]):
+                here |= at[u, c] == s
+            if not here:
+                other = min(other, theta[u, s])
+        out[u] = other - least

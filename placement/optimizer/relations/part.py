@@ -7,7 +7,7 @@ both ends in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from placement.optimizer.arrays.problem import (
     pair_costs,
     pair_weights,
 )
+from placement.optimizer.arrays.solution import plan_cost
 from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.highs import Task
 from placement.optimizer.polish.monolith import Whole
@@ -56,6 +57,15 @@ def movable(problem: ArrayProblem) -> Flags:
     return free
 
 
+def nowhere(problem: ArrayProblem) -> bool:
+    """Some unit has fewer open operators than replicas: there is no plan."""
+    used = np.unique(problem.class_of)
+    reach = np.zeros(len(used), dtype=np.intp)
+    for o in np.unique(problem.operator_of).tolist():
+        reach += problem.open[used][:, problem.operator_of == o].any(axis=1)
+    return bool((reach < problem.replicas[used]).any())
+
+
 def solve_part(
     problem: ArrayProblem,
     tables: Tables,
@@ -64,6 +74,8 @@ def solve_part(
     near: Flags,
     task: Task,
     watch: Watch,
+    *,
+    enough: float = np.inf,
 ) -> Indices | None:
     """Better sites of `units` by an integer programme over the pairs in `near`, (n, n') or none.
 
@@ -73,6 +85,8 @@ def solve_part(
         (n,) ascending, all of them `movable`.
     near
         (n, S) pairs that may be used, today's among them.
+    enough
+        EUR a year: sites that save as much are good enough.
 
     Raises
     ------
@@ -80,6 +94,8 @@ def solve_part(
     """
     part = part_of(problem, tables, plan, units)
     whole = Whole(part, near)
+    if np.isfinite(enough):
+        task = replace(task, target=plan_cost(part, plan.at[units]) - enough)
     start = counts_of(plan.at[units], (len(units), problem.sites))
     verdict = whole.solve(task, watch, start=start)
     if verdict.x is None:

@@ -26,7 +26,7 @@ from placement.optimizer.relations.cores import Core, cores
 from placement.optimizer.relations.dual import TEMPERATURES, Dual
 from placement.optimizer.relations.graph import ordered
 from placement.optimizer.relations.messages import BIG, SHUT
-from placement.optimizer.relations.part import Plan, movable, move, solve_part
+from placement.optimizer.relations.part import Plan, movable, move, nowhere, solve_part
 from placement.optimizer.relations.plans import (
     decoded,
     fuse,
@@ -49,14 +49,16 @@ REPAIRED = 2
 """Of so many pairs of decodings one is made feasible on the way."""
 ENOUGH = 0.2
 """Share of the gap asked for that plans may leave at the prices."""
-CORES_GAIN = 0.1
-"""Share of the gap asked for that a round of integer programmes must gain for another."""
+CORES_GAIN, CORE_GAIN = 0.1, 0.02
+"""Share of the gap asked for that a round of integer programmes, or one, must gain for another."""
+FEW, MOST = 1_500, 6_000
+"""Units of the first integer programmes, and of the largest."""
+AIMED = 0.95
+"""Share of the gap asked for at which an integer programme may stop."""
 CORE_S = 10.0
 """Seconds an integer programme may take."""
-OFTEN = 200_000
-"""Units up to which a plan is checked after every integer programme."""
-LAST_STEPS = (0.003, 0.001)
-WARM = (0.003, 0.001)
+LAST_STEPS = (0.001, 0.0003)
+WARM = (0.003, 0.001, 0.0003)
 """Temperatures from prices and messages of a similar problem."""
 
 
@@ -129,6 +131,8 @@ class Related:
     """The best known, by HiGHS or by the dual."""
     sites: Indices | None = None
     objective: float = np.inf
+    decoded: bool = False
+    """Once, quickly: integer programmes make more of a plan than another one does."""
     infeasible: bool = False
     ray: Floats | None = None
     core: tuple[str, ...] = ()
@@ -151,7 +155,7 @@ class Related:
     def run(self) -> None:
         """Search until the gap asked for is proven, infeasibility is, or time runs out."""
         self._take_start()
-        if self._nowhere():
+        if nowhere(self.problem):
             self.infeasible = True
             return
         with self._phase("prices"):
@@ -172,15 +176,17 @@ class Related:
             return
         self._improve()
         if self.sites is None:
-            self._why_none()
+            with self._phase("prices"):
+                self._why_none()
 
     def _improve(self) -> None:
         """Cores while they bring enough, else better prices and new decodings, until done."""
         assert self.dual is not None
-        rng = np.random.default_rng(self.seed)
+        rng, size = np.random.default_rng(self.seed), FEW
         while self.sites is not None and not self.done:
             with self._phase("core"):
-                gained = self._cores(rng)
+                gained = self._cores(rng, size)
+            size = min(MOST, 2 * size)
             missing = (self.achieved - self.gap) * self.objective
             if gained > max(CORES_GAIN * self.gap * self.objective, 0.5 * missing):
                 continue
@@ -235,15 +241,6 @@ class Related:
             self.dual.set_meetings(start.apart_places, start.apart_prices)
         return True
 
-    def _nowhere(self) -> bool:
-        """Some unit has fewer open operators than replicas: there is no plan."""
-        p = self.problem
-        used = np.unique(p.class_of)
-        reach = np.zeros(len(used), dtype=np.intp)
-        for o in np.unique(p.operator_of).tolist():
-            reach += p.open[used][:, p.operator_of == o].any(axis=1)
-        return bool((reach < p.replicas[used]).any())
-
     def _prove(self) -> None:
         """The bound of the dual as it is, rounded down."""
         assert self.dual is not None
@@ -262,12 +259,15 @@ class Related:
         if self.problem.segregations:
             best = self._with_sides(best)
         orders = visits(dual)
+        quick, self.decoded = not self.decoded, True
         for turn in range(DECODINGS // 2):
             for plan in self._two_decoded(next(orders), next(orders)):
                 best = plan if best is None else fuse(dual, tables, best, plan)
             if turn % REPAIRED == 0:
                 self._repaired(best)
             assert best is not None
+            if quick and self.sites is not None:
+                return
             regret = lagrangian(dual, tables, best) - dual.value()
             if self.done or (turn and regret < ENOUGH * self.gap * abs(self.bound)):
                 break
@@ -317,19 +317,18 @@ class Related:
                 best = plan if best is None else fuse(dual, self.tables, best, plan)
         return best
 
-    def _cores(self, rng: np.random.Generator) -> float:
-        """A round of integer programmes; EUR a year gained."""
+    def _cores(self, rng: np.random.Generator, size: int) -> float:
+        """A round of integer programmes, while they bring enough; EUR a year gained."""
         assert self.dual is not None
         assert self.sites is not None
         before = self.objective
         plan = new_plan(self.problem, self.tables, self.sites)
-        many = max(1, min(24, self.problem.units // 5_000))
         try:
-            for core in cores(self.dual, self.tables, plan, self.free, rng, many):
+            for core in cores(self.dual, self.tables, plan, self.free, rng, size):
+                last = self.objective
                 self._solve_core(plan, core)
-                if self.problem.units <= OFTEN:
-                    self._keep(plan.at)
-                if self.done:
+                self._keep(plan.at)
+                if self.done or last - self.objective < CORE_GAIN * self.gap * last:
                     break
             improve(self.dual, self.tables, plan, self.watch)
         finally:
@@ -340,11 +339,12 @@ class Related:
         """One integer programme; the plan moves where it brings something."""
         self.watch.check()
         watch = self.watch.quiet().within(CORE_S)
-        task = Task(gap=1e-7, brief=True)
+        p, t, task = self.problem, self.tables, Task(gap=1e-7, brief=True)
+        enough = self.objective - self.bound / (1.0 - AIMED * self.gap)
         with suppress(OutOfTime):
-            found = solve_part(self.problem, self.tables, plan, core.units, core.near, task, watch)
+            found = solve_part(p, t, plan, core.units, core.near, task, watch, enough=enough)
             if found is not None:
-                move(self.tables, plan, core.units, found)
+                move(t, plan, core.units, found)
 
     def _whole(self) -> None:
         """Everything at once."""
@@ -364,8 +364,7 @@ class Related:
 
     def _why_none(self) -> None:
         """Prices alone may prove that no plan exists."""
-        with self._phase("prices"):
-            priced = find_prices(self.problem, self.watch)
+        priced = find_prices(self.problem, self.watch)
         if priced.ray is not None or priced.bound >= SHUT:
             self.infeasible, self.ray = True, priced.ray
 
