@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from models import AccessRights, Interface
-from placement.catalog.dcat.reading import BASE
+from models import AccessRights, Distribution, Interface
+from placement.catalog.dcat.reading import BASE, PLACEMENT
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -45,6 +45,10 @@ _INTERFACES = (
 )
 _LANGUAGES = ("en", "nl", "de", "fr", "it", "es")
 _TEXT_MAX = 500
+_ADDRESS_MAX = 2_000
+LICENCES_MAX = 20
+DISTRIBUTIONS_MAX = 100
+"""Most of each that one dataset keeps."""
 MAX_BYTES_STATED = 10**18
 """An exabyte: what is more is a mistake."""
 
@@ -71,8 +75,22 @@ class Entry:
 
     @cached_property
     def distributions(self) -> tuple[Entry, ...]:
-        """Its distributions."""
+        """Its distributions, as its publisher offers them."""
+        return tuple(d for d in self._all_distributions if not d.is_placement)
+
+    @cached_property
+    def placed(self) -> tuple[Entry, ...]:
+        """Its distributions that say at which site a plan puts it."""
+        return tuple(d for d in self._all_distributions if d.is_placement)
+
+    @cached_property
+    def _all_distributions(self) -> tuple[Entry, ...]:
         return tuple(Entry(self.graph, d) for d in self.terms(f"{DCAT}distribution"))
+
+    @property
+    def is_placement(self) -> bool:
+        """Whether it was written for a placement, by us."""
+        return any(str(term) == PLACEMENT for term in self.terms(f"{DCT}type"))
 
     def terms(self, *predicates: str) -> list[Term]:
         """Values of the first predicate that has any."""
@@ -139,15 +157,62 @@ class Entry:
         licences += [t for d in self.distributions for t in d.terms(f"{DCT}license")]
         return any(_OPEN_LICENCE.search(str(term)) for term in licences)
 
+    def licences(self) -> tuple[str, ...]:
+        """URIs or texts of its own licences, without those of its distributions."""
+        found = (self._licence(term) for term in self.terms(f"{DCT}license"))
+        return tuple(dict.fromkeys(licence for licence in found if licence))
+
+    def _licence(self, term: Term) -> str:
+        from rdflib import Literal, URIRef
+
+        if isinstance(term, URIRef) and not str(term).startswith(BASE):
+            return _clean(str(term))
+        if isinstance(term, Literal):
+            return _clean(str(term))
+        document = Entry(self.graph, term)
+        named = document.text(f"{RDFS}label", f"{DCT}title", f"{FOAF}name", f"{DCT}identifier")
+        return named or _clean((document.uri or "").removeprefix(BASE))
+
+    def as_distribution(self) -> Distribution | None:
+        """What is kept of a distribution; None where it says nothing of that."""
+        formats = self.terms(f"{DCT}format", f"{DCAT}mediaType")
+        found = {
+            "title": self.title,
+            "access_url": self._address(f"{DCAT}accessURL"),
+            "download_url": self._address(f"{DCAT}downloadURL"),
+            "format": next(filter(None, map(self.name_of, formats)), ""),
+            "licence": next(iter(self.licences()), ""),
+        }
+        said = {name: value for name, value in found.items() if value}
+        return Distribution.model_validate(said) if said else None
+
+    def _address(self, predicate: str) -> str:
+        """The first that is short enough to keep, made relative again where it was."""
+        texts = (str(term).removeprefix(BASE).strip() for term in self.terms(predicate))
+        return next((t for t in texts if t.isprintable() and 0 < len(t) <= _ADDRESS_MAX), "")
+
+    def name_of(self, term: Term) -> str:
+        """A text; the IRI of a term elsewhere; the label of one here, or its relative IRI."""
+        from rdflib import BNode, Literal
+
+        if isinstance(term, Literal) or not (isinstance(term, BNode) or str(term).startswith(BASE)):
+            return _clean(str(term))
+        labelled = Entry(self.graph, term)
+        label = labelled.text(f"{RDFS}label", f"{DCT}title")
+        return label or _clean((labelled.uri or "").removeprefix(BASE))
+
     def is_high_value(self) -> bool:
         """A high-value dataset under Implementing Regulation (EU) 2023/138."""
         laws = self.terms(f"{DCATAP}applicableLegislation")
         return any(_HVD_LAW in str(law) for law in laws) or bool(self.terms(f"{DCATAP}hvdCategory"))
 
     def stated_bytes(self) -> tuple[int | None, list[str]]:
-        """Sum of the distributions' byte sizes (None where none is stated), and wrong texts."""
+        """Sum of the distributions' byte sizes (None where none is stated), and wrong texts.
+
+        Placements are copies of one another: one of them counts.
+        """
         sizes, wrong = [], []
-        for distribution in self.distributions:
+        for distribution in (*self.distributions, *self.placed[:1]):
             for term in distribution.terms(f"{DCAT}byteSize")[:1]:
                 size = _whole(str(term))
                 if size is None:
@@ -162,7 +227,8 @@ class Entry:
         """Interfaces that formats and services name; files over HTTPS where they name none."""
         named: list[str] = []
         for distribution in self.distributions:
-            named += map(str, distribution.terms(f"{DCT}format", f"{DCAT}mediaType"))
+            formats = distribution.terms(f"{DCT}format", f"{DCAT}mediaType")
+            named += map(distribution.name_of, formats)
             for service in distribution.terms(f"{DCAT}accessService"):
                 entry = Entry(self.graph, service)
                 named += map(str, entry.terms(f"{DCT}conformsTo"))

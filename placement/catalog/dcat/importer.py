@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from models import (
     AccessRights,
@@ -27,8 +27,8 @@ from models import (
 )
 from placement.catalog import synthetic
 from placement.catalog.assumptions import Assumptions
-from placement.catalog.dcat.entry import DCAT, DCT, PROV, Entry
-from placement.catalog.dcat.reading import read_graph
+from placement.catalog.dcat.entry import DCAT, DCT, DISTRIBUTIONS_MAX, LICENCES_MAX, PROV, Entry
+from placement.catalog.dcat.reading import BASE, PROFILE, read_graph
 from placement.catalog.places import shown
 from placement.errors import BadInput, Defect
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _BYTES_PER_GB = 10**9
 _ID_MAX = 120
+_URI_MAX = 2_000
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}")
+_T = TypeVar("_T")
 _CONFIDENTIALITY = {
     AccessRights.PUBLIC: Level.OPEN,
     AccessRights.RESTRICTED: Level.NORMAL,
@@ -107,6 +110,8 @@ class _Import:
                     "datasets: listed but not described here, left out", shown(str(listed))
                 )
         entries = [Entry(self.graph, subject) for subject in subjects]
+        if (None, URIRef(f"{DCT}conformsTo"), URIRef(PROFILE)) in self.graph:
+            return self._under_own_ids(entries)
         slugs = Counter(_slug(entry)[0] for entry in entries)
         found: dict[str, Entry] = {}
         for entry in sorted(entries, key=lambda e: (_key(e), e.title)):
@@ -117,6 +122,19 @@ class _Import:
                 message = "two datasets without a URI have the same identifier and title"
                 self.defects.append(Defect(self.file, f"dataset {name}", "", message))
             found[name] = entry
+        return found
+
+    def _under_own_ids(self, entries: list[Entry]) -> dict[str, Entry]:
+        """Datasets of a catalogue that this product wrote: each names its id."""
+        found: dict[str, Entry] = {}
+        for entry in sorted(entries, key=lambda e: (_key(e), e.title)):
+            name = entry.text(f"{DCT}identifier")
+            if _IDENTIFIER.fullmatch(name) is None or name in found:
+                message = f"an id of its own is expected, not {shown(name)}"
+                record = f"dataset {shown(_key(entry))}"
+                self.defects.append(Defect(self.file, record, "dct:identifier", message))
+            else:
+                found[name] = entry
         return found
 
     def _municipality(self) -> str:
@@ -182,7 +200,26 @@ class _Import:
             storage=StorageKind.OBJECT,
             interfaces=entry.interfaces(),
             synthetic=synthetic.FIELDS if stated_gb is None else synthetic.FIELDS[1:],
+            uri=self._uri(entry),
+            licences=self._some("licences", name, entry.licences(), LICENCES_MAX),
+            distributions=self._some(
+                "distributions",
+                name,
+                tuple(filter(None, (d.as_distribution() for d in entry.distributions))),
+                DISTRIBUTIONS_MAX,
+            ),
         )
+
+    def _uri(self, entry: Entry) -> str | None:
+        """Its own IRI, where it has one that is not relative nor made up by us."""
+        uri = entry.uri or ""
+        kept = 0 < len(uri) <= _URI_MAX and uri.isprintable() and not uri.startswith(BASE)
+        return uri if kept else None
+
+    def _some(self, field: str, name: str, found: tuple[_T, ...], most: int) -> tuple[_T, ...]:
+        if len(found) > most:
+            self.assumed.note(f"{field}: the first {most} of more are kept", name)
+        return found[:most]
 
     def _access_rights(self, name: str, entry: Entry) -> AccessRights:
         """As stated; failing that public under an open licence, else restricted."""

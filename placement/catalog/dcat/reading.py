@@ -23,6 +23,11 @@ MAX_BYTES = 64 * 2**20
 BASE = "https://catalog.invalid/"
 """What relative references are resolved against; never looked up (RFC 2606)."""
 
+PROFILE = f"{BASE}placement-catalog/1"
+"""A catalogue that conforms to it gives each dataset's own id as its dct:identifier."""
+PLACEMENT = f"{BASE}placement"
+"""The dct:type of a distribution that says where a plan puts its dataset."""
+
 _BY_SUFFIX = {
     ".rdf": "xml",
     ".xml": "xml",
