@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +27,10 @@ from placement.cli.options import (
 from placement.cli.output import emit
 from placement.cli.progress import reporting
 from placement.cli.remote import Server, chosen_server, connected, require_files
+
+if TYPE_CHECKING:
+    from models.procurement import ProcurementReport
+    from placement.service import Request
 
 SOUND = 0
 MISSED = 1
@@ -101,42 +107,73 @@ def report(
     Exit 1: some contract misses a clause.
     """
     from placement.cli.views import procurement as views
-    from placement.service.procurement import ENDING_WITHIN_DAYS
-    from placement.service.procurement import report as report_of
 
-    days = ENDING_WITHIN_DAYS if ending_within is None else ending_within
-    url = chosen_server(
-        server,
-        catalog=catalog,
-        sites=sites,
-        format_catalog=format_catalog is not CatalogFormat.NATIVE,
-        format_sites=format_sites is not SitesFormat.NATIVE,
-        parameters=parameters,
-        policies=policies,
-        current=current,
-    )
-    if url is not None:
-        with connected(url) as client:
-            found = client.procurement.report(days)
-    else:
-        catalog, sites = require_files(catalog, sites)
-        if format_catalog is CatalogFormat.COLUMNS:
-            raise typer.BadParameter(
-                "a catalogue in columns knows no contracts in words", param_hint="--format-catalog"
-            )
-        from placement.service import Request
-        from placement.settings import read_settings
-
-        request = Request(
-            catalog=catalog,
-            sites=sites,
-            catalog_format=format_catalog.value,
-            sites_format=format_sites.value,
-            parameters=parameters,
-            policies=policies,
-            current=current,
-        )
-        with reporting(quiet=quiet) as progress:
-            found = report_of(request, read_settings(), progress, ending_within_days=days)
+    files = _Files(catalog, sites, format_catalog, format_sites, parameters, policies, current)
+    url = chosen_server(server, **files.given)
+    found = _here(files, ending_within, quiet=quiet) if url is None else _there(url, ending_within)
     emit(views.render_report(found, format))
     return MISSED if found.missed else SOUND
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The city's files, where they are given."""
+
+    catalog: Path | None
+    sites: Path | None
+    format_catalog: CatalogFormat
+    format_sites: SitesFormat
+    parameters: Path | None
+    policies: Path | None
+    current: Path | None
+
+    @property
+    def given(self) -> dict[str, bool]:
+        """Which options of these were used."""
+        return {
+            "catalog": self.catalog is not None,
+            "sites": self.sites is not None,
+            "format_catalog": self.format_catalog is not CatalogFormat.NATIVE,
+            "format_sites": self.format_sites is not SitesFormat.NATIVE,
+            "parameters": self.parameters is not None,
+            "policies": self.policies is not None,
+            "current": self.current is not None,
+        }
+
+    def request(self) -> Request:
+        """What the use case is asked. Raises typer.BadParameter where a file is missing."""
+        catalog, sites = require_files(self.catalog, self.sites)
+        if self.format_catalog is CatalogFormat.COLUMNS:
+            raise typer.BadParameter(
+                "contracts of a catalogue in columns are not reported on",
+                param_hint="--format-catalog",
+            )
+        from placement.service import Request
+
+        return Request(
+            catalog=catalog,
+            sites=sites,
+            catalog_format=self.format_catalog.value,
+            sites_format=self.format_sites.value,
+            parameters=self.parameters,
+            policies=self.policies,
+            current=self.current,
+        )
+
+
+def _here(files: _Files, days: int | None, *, quiet: bool) -> ProcurementReport:
+    """The report on files."""
+    request = files.request()
+    from placement.service.procurement import ENDING_WITHIN_DAYS
+    from placement.service.procurement import report as report_on_files
+    from placement.settings import read_settings
+
+    within = ENDING_WITHIN_DAYS if days is None else days
+    with reporting(quiet=quiet) as progress:
+        return report_on_files(request, read_settings(), progress, ending_within_days=within)
+
+
+def _there(url: str, days: int | None) -> ProcurementReport:
+    """The report of a service on its own records."""
+    with connected(url) as client:
+        return client.procurement.report(days)

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from api.app import assemble
 from api.routes import procurement
-from models import Permission, Principal, PrincipalKind, RowFilter
+from models import CityRole, Permission, Principal, PrincipalKind, RowFilter
 from models.procurement import ClauseChecklist, ProcurementReport
 from placement.cli.app import app
 from tests import procurement_cases as cases
+from tests.client_cases import live_service
 from tests.decision_cases import (
     PARAMETERS,
     Permitting,
@@ -26,7 +27,7 @@ from tests.decision_cases import (
     shipped_engine,
 )
 
-__all__ = ["city", "make_city", "shipped_engine"]  # fixtures
+__all__ = ["city", "live_service", "make_city", "shipped_engine"]  # fixtures
 
 REPORT = "/v1/procurement/report"
 CLAUSES = "/v1/procurement/clauses"
@@ -126,3 +127,32 @@ def test_a_command_without_files_or_a_service_says_what_it_needs():
     answer = CliRunner().invoke(app, ["procurement", "report"])
     assert answer.exit_code == 2
     assert "--catalog and --sites" in answer.output
+
+
+def test_a_catalogue_in_columns_is_refused_by_name(tmp_path):
+    arguments = [
+        "--catalog",
+        str(tmp_path),
+        "--sites",
+        str(tmp_path),
+        "--format-catalog",
+        "columns",
+    ]
+    answer = CliRunner().invoke(app, ["procurement", "report", *arguments])
+    assert answer.exit_code == 2
+    assert "in columns" in answer.output
+
+
+def test_the_commands_of_a_service(live_service, monkeypatch):
+    monkeypatch.setenv("PLACEMENT_TOKEN", live_service.token(CityRole.GOVERNANCE_BOARD))
+    at = ["--server", live_service.url]
+    report = CliRunner().invoke(app, ["procurement", "report", *at, "--format", "json"])
+    document = json.loads(report.stdout)
+    assert document["municipality"] == "Testburg"
+    assert [finding["site"] for finding in document["hosting"]] == ["hoster"]
+    assert report.exit_code == (1 if document["missed"] else 0)
+    clauses = CliRunner().invoke(app, ["procurement", "clauses", *at])
+    assert clauses.exit_code == 0
+    assert clauses.stdout.startswith("# Clauses for a tender")
+    both = CliRunner().invoke(app, ["procurement", "clauses", *at, "--policies", "policies"])
+    assert both.exit_code == 2
