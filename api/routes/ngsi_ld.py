@@ -29,7 +29,6 @@ _FAR = 10**6
 Types = Annotated[
     str | None,
     QueryParameter(
-        name="type",
         min_length=1,
         max_length=LONGEST_QUERY,
         description="Dataset, Operator, Placement, Site, or their IRIs; several with commas.",
@@ -37,14 +36,11 @@ Types = Annotated[
 ]
 Ids = Annotated[
     str | None,
-    QueryParameter(
-        name="id", min_length=1, max_length=LONGEST_QUERY, description="URIs, with commas."
-    ),
+    QueryParameter(min_length=1, max_length=LONGEST_QUERY, description="URIs, with commas."),
 ]
 IdPattern = Annotated[
     str | None,
     QueryParameter(
-        name="idPattern",
         min_length=1,
         max_length=LONGEST_PATTERN,
         description="Regular expression that is found in the entity's URI.",
@@ -75,17 +71,13 @@ Options = Annotated[
 ]
 Form = Annotated[
     str | None,
-    QueryParameter(
-        name="format", max_length=20, description="normalized, concise, keyValues or simplified."
-    ),
+    QueryParameter(max_length=20, description="normalized, concise, keyValues or simplified."),
 ]
 PageLimit = Annotated[
     int, QueryParameter(ge=0, le=LARGEST_LIMIT, description="Most entities of a page.")
 ]
 Offset = Annotated[int, QueryParameter(ge=0, le=_FAR, description="Entities to leave out first.")]
-Counted = Annotated[
-    bool, QueryParameter(name="count", description="Tell in NGSILD-Results-Count how many.")
-]
+Counted = Annotated[bool, QueryParameter(description="Tell in NGSILD-Results-Count how many.")]
 Local = Annotated[
     bool, QueryParameter(description="Of the standard: everything here is local anyway.")
 ]
@@ -101,25 +93,25 @@ async def list_entities(
     request: Request[Any, Any, Any],
     city: InjectedCity,
     caller: InjectedCaller,
-    types: Types = None,
-    ids: Ids = None,
-    id_pattern: IdPattern = None,
+    type: Types = None,  # noqa: A002  the standard's names, so that defects tell them
+    id: Ids = None,  # noqa: A002
+    idPattern: IdPattern = None,  # noqa: N803
     attrs: Attrs = None,
     q: Q = None,
     options: Options = None,
-    form: Form = None,
+    format: Form = None,  # noqa: A002
     limit: PageLimit = DEFAULT_LIMIT,
     offset: Offset = 0,
-    counted: Counted = False,
+    count: Counted = False,
     local: Local = False,  # noqa: ARG001  named so that the standard's clients are not refused
 ) -> Response[Any]:
     """Entities of the records that the caller may see, by types, ids, attributes and values."""
     check_headers(request)
-    shown, system = form_of(options, form)
-    if not limit and not counted:
+    shown, system = form_of(options, format)
+    if not limit and not count:
         raise BadRequest("limit=0 asks for the count alone: add count=true")
     asked = entities.Asked(
-        read_selection(types, ids, id_pattern, attrs, q), limit, offset, counted, system
+        read_selection(type, id, idPattern, attrs, q), limit, offset, count, system
     )
     sight = await sight_of(request, city, caller)
     found = await in_reader(entities.find, city, sight, asked)
@@ -145,12 +137,12 @@ async def read_entity(
     caller: InjectedCaller,
     attrs: Attrs = None,
     options: Options = None,
-    form: Form = None,
+    format: Form = None,  # noqa: A002
     local: Local = False,  # noqa: ARG001
 ) -> Response[Any]:
     """One entity, as the record behind it is now."""
     check_headers(request)
-    shown, system = form_of(options, form)
+    shown, system = form_of(options, format)
     if not is_uri(entity):
         raise BadRequest("the id of an entity is a URI")
     names = frozenset() if attrs is None else read_attributes(attrs)
