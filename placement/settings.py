@@ -89,6 +89,8 @@ class Settings:
     webhook_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     """PLACEMENT_WEBHOOK_NETWORKS: networks such as 10.1.0.0/16, separated by commas, that events
     may be sent to although they are not public; plain http:// is for them alone."""
+    event_valid_days: int = 30
+    """PLACEMENT_EVENT_VALID_DAYS: how long somebody may act on an event of an approved plan."""
 
     @property
     def store_url(self) -> str:
@@ -135,6 +137,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         oidc=_oidc(text),
         webhook_hosts=_hosts(text.get("PLACEMENT_WEBHOOK_HOSTS", "")),
         webhook_networks=_networks(text.get("PLACEMENT_WEBHOOK_NETWORKS", "")),
+        event_valid_days=_days(text.get("PLACEMENT_EVENT_VALID_DAYS")),
     )
 
 
@@ -244,6 +247,14 @@ def _sandbox(text: str | None) -> bool:
     if text not in (None, "on", "off"):
         raise _bad("PLACEMENT_SANDBOX", "on or off is expected")
     return text != "off"
+
+
+def _days(text: str | None) -> int:
+    if text is None:
+        return Settings.event_valid_days
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 3650):
+        raise _bad("PLACEMENT_EVENT_VALID_DAYS", "whole days between 1 and 3650 are expected")
+    return int(text)
 
 
 def _seconds(text: str | None) -> float:

@@ -25,7 +25,7 @@ from models import (
     PlanDiff,
 )
 from models.base import Frozen
-from placement.service import approving, decisions, proposing, replay
+from placement.service import approving, decisions, outbox, proposing, replay
 from placement.service.decisions import Transition
 from placement.service.performing import Reply
 
@@ -249,11 +249,12 @@ async def withdraw_decision(
 ) -> Response[DecisionRecord]:
     """The board does not stand behind the plan any more."""
     seen, reason = precondition(request), _reason(data)
+    telling = await in_slow_reader(outbox.before_withdrawing, city, number)
     return await write(
         request,
         city,
         caller,
-        lambda tx: _moved(decisions.withdraw(tx, caller, number, seen, reason)),
+        lambda tx: _moved(decisions.withdraw(tx, caller, number, seen, reason, telling)),
     )
 
 

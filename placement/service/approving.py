@@ -32,6 +32,7 @@ from placement.service.access import person_behind
 from placement.service.approved import approved_placements
 from placement.service.city import Caller, City
 from placement.service.decisions import move, require_proposed
+from placement.service.outbox import NOTHING_TO_TELL, Telling, before_approving, tell_changes
 from placement.service.plans import stored_plan
 from placement.service.preconditions import Precondition
 from placement.service.rechecking import not_allowed_on, require_certificate
@@ -56,6 +57,8 @@ class Readiness:
     changes: tuple[Stale, ...] = ()
     """What it was decided on and is not so any more."""
     placements: tuple[NewPlacement, ...] = ()
+    telling: Telling = NOTHING_TO_TELL
+    """What approving it changes."""
 
 
 def prepare(city: City, caller: Caller, number: int) -> Readiness:
@@ -87,7 +90,11 @@ def prepare(city: City, caller: Caller, number: int) -> Readiness:
         engine = city.engine(record.basis.policies)
         require_certificate(plan, engine)
         changes = (*_today(plan, engine, datetime.now(UTC).date()),)
-    return Readiness(version, changes, placements(plan, number))
+    if changes:
+        return Readiness(version, changes)
+    shown = approved_placements(plan, number)
+    telling = before_approving(city, record, plan, shown)
+    return Readiness(version, (), tuple(map(_kept, shown)), telling)
 
 
 def approve(
@@ -132,6 +139,7 @@ def approve(
         )
     approved = move(tx, caller, number, Precondition(), DecisionState.APPROVED, reason)
     Placed(tx).add(number, ready.placements)
+    tell_changes(tx, ready.telling)
     return approved
 
 
@@ -251,11 +259,6 @@ def _named(found: Iterator[str] | list[str]) -> str:
 
 
 # -- what will be read ----------------------------------------------------------------------------
-
-
-def placements(plan: Plan, number: int) -> tuple[NewPlacement, ...]:
-    """A plan's placements, one for each dataset, as /v1/placements will show them."""
-    return tuple(_kept(shown) for shown in approved_placements(plan, number))
 
 
 def _kept(shown: ApprovedPlacement) -> NewPlacement:

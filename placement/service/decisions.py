@@ -30,6 +30,7 @@ from models import (
 from placement.errors import Conflict, NotAllowed
 from placement.service.city import Caller, City
 from placement.service.diff import Before, diff, placed_by, resting_today
+from placement.service.outbox import NOTHING_TO_TELL, Telling, tell_ends, tell_restored
 from placement.service.plans import answer_text, plan_of, plan_text, require_plan
 from placement.service.preconditions import Precondition
 from placement.store import Transaction
@@ -193,13 +194,30 @@ def enforce(
 
 
 def withdraw(
-    tx: Transaction, caller: Caller, number: int, seen: Precondition, reason: str = ""
+    tx: Transaction,
+    caller: Caller,
+    number: int,
+    seen: Precondition,
+    reason: str = "",
+    telling: Telling = NOTHING_TO_TELL,
 ) -> DecisionRecord:
-    """The board does not stand behind it any more. Raises NotFound, Conflict, PreconditionFailed.
+    """The board does not stand behind it any more.
 
     A proposal can be withdrawn, too: then it is never approved.
+
+    Parameters
+    ----------
+    telling
+        What `outbox.before_withdrawing` found.
+
+    Raises
+    ------
+    NotFound, Conflict, PreconditionFailed
     """
-    return move(tx, caller, number, seen, DecisionState.WITHDRAWN, reason)
+    before = tx.city.standing_decision
+    withdrawn = move(tx, caller, number, seen, DecisionState.WITHDRAWN, reason)
+    tell_restored(tx, before, telling)
+    return withdrawn
 
 
 def move(
@@ -210,13 +228,15 @@ def move(
     state: DecisionState,
     reason: str,
 ) -> DecisionRecord:
-    """Bring a decision into another state, with a record of it and of what it replaces."""
+    """Bring a decision into another state, with a record and an event of what it replaces."""
     decisions = Decisions(tx)
+    before = decisions.get(number)
     if seen.stated:
-        seen.check(etag(decisions.get(number)))
+        seen.check(etag(before))
     moved = decisions.move(number, state, caller.subject, reason)
     for record in moved:
         tx.record(_moved(record, caller, reason))
+    tell_ends(tx, before.state, moved)
     return moved[0]
 
 

@@ -17,8 +17,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Table,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from models import DeliveryState, EventFilter, EventType, OutboxEvent, SubscriptionState
 from placement.store.engine import Transaction
@@ -297,30 +307,32 @@ def release_next(session: Session, subscription: str, ended: Sequence[int], now:
 
     The caller holds the subscription's lock.
     """
+    row, dead = DeliveryRow, DeliveryState.DEAD.value
     for some in _portions(ended):
-        datasets = select(DeliveryRow.dataset).where(
-            DeliveryRow.subscription == subscription, DeliveryRow.sequence.in_(some)
-        )
-        first = (
-            select(func.min(DeliveryRow.sequence))
-            .where(
-                DeliveryRow.subscription == subscription,
-                DeliveryRow.dataset.in_(datasets),
-                DeliveryRow.state.in_(LIVE),
-            )
-            .group_by(DeliveryRow.dataset)
-        )
+        # In steps: each is a look into an index, whatever the database knows about its tables.
+        query = select(row.dataset.distinct(), _first_of(row, _PENDING), _first_of(row, dead))
+        query = query.where(row.subscription == subscription, row.sequence.in_(some))
+        found = session.execute(query).all()
+        heads = [first for _, first, given_up in found if first and first < (given_up or first + 1)]
         session.execute(
-            update(DeliveryRow)
+            update(row)
             .where(
-                DeliveryRow.subscription == subscription,
-                DeliveryRow.sequence.in_(first),
-                DeliveryRow.state == _PENDING,
-                DeliveryRow.next_attempt_at.is_(None),
+                row.subscription == subscription,
+                row.sequence.in_(heads),
+                row.next_attempt_at.is_(None),
             )
             .values(next_attempt_at=now),
             execution_options={"synchronize_session": False},
         )
+
+
+def _first_of(row: type[DeliveryRow], state: str) -> ScalarSelect[int]:
+    """Number of the first delivery in a state of the same subscription and dataset."""
+    other = aliased(DeliveryRow)
+    query = select(func.min(other.sequence)).where(
+        other.subscription == row.subscription, other.dataset == row.dataset, other.state == state
+    )
+    return query.correlate(row).scalar_subquery()
 
 
 def utc_now(tx: Transaction) -> datetime:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
@@ -16,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 from models import Delivery, DeliveryState, EventType, OutboxEvent
 from placement.store.dispatch import LIVE, lock, release_next, utc_now
 from placement.store.engine import Transaction
-from placement.store.tables import DeliveryRow, OutboxRow
+from placement.store.tables import DeliveryRow, OutboxRow, PlacedRow
 
 _AT_ONCE = 500
 """Events in one statement: databases take some ten thousand parameters."""
@@ -28,8 +29,8 @@ class NewEvent:
 
     type: EventType
     decision: int
-    data: str
-    """JSON of DatasetChange, DatasetDrift or PlanEnded."""
+    data: dict[str, Any] | str
+    """DatasetChange, DatasetDrift or PlanEnded as plain JSON, or as its text."""
     dataset: str | None = None
     """None: it concerns a plan."""
     sites: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class Outbox:
                 "sites": list(event.sites),
                 "operators": list(event.operators),
                 "department": event.department,
-                "data": event.data,
+                "data": event.data if isinstance(event.data, str) else json.dumps(event.data),
             }
             for number, event in enumerate(events, start=1)
         ]
@@ -79,7 +80,7 @@ class Outbox:
         return self._session.scalar(select(func.max(OutboxRow.sequence))) or 0
 
     def list(
-        self, after: int = 0, limit: int = 100, dataset: str | None = None
+        self, limit: int = 100, *, after: int = 0, dataset: str | None = None
     ) -> tuple[OutboxEvent, ...]:
         """At most `limit` events behind number `after`, in their order."""
         query = select(*OutboxRow.__table__.columns).where(OutboxRow.sequence > after)
@@ -87,6 +88,17 @@ class Outbox:
             query = query.where(OutboxRow.dataset == dataset)
         rows = self._session.execute(query.order_by(OutboxRow.sequence).limit(limit))
         return tuple(event_of(row) for row in rows)
+
+    def last_of(self, dataset: str) -> OutboxEvent | None:
+        """The last event about a dataset, if there is one."""
+        query = select(*OutboxRow.__table__.columns).where(OutboxRow.dataset == dataset)
+        row = self._session.execute(query.order_by(OutboxRow.sequence.desc()).limit(1)).first()
+        return None if row is None else event_of(row)
+
+    def placements(self, decision: int) -> tuple[str, ...]:
+        """The JSON of every ApprovedPlacement of a decision: what was told, or would be."""
+        query = select(PlacedRow.body).where(PlacedRow.decision == decision)
+        return tuple(self._session.scalars(query.order_by(PlacedRow.dataset)))
 
 
 class Deliveries:
@@ -99,15 +111,16 @@ class Deliveries:
     def list(
         self,
         subscription: str,
-        state: DeliveryState | None = None,
-        after: int = 0,
         limit: int = 100,
+        *,
+        state: DeliveryState | None = None,
+        after: int | None = None,
     ) -> tuple[Delivery, ...]:
         """At most `limit` deliveries of events behind number `after`, in their order."""
         query = (
             select(*DeliveryRow.__table__.columns, OutboxRow.id.label("event"), OutboxRow.type)
             .join(OutboxRow, OutboxRow.sequence == DeliveryRow.sequence)
-            .where(DeliveryRow.subscription == subscription, DeliveryRow.sequence > after)
+            .where(DeliveryRow.subscription == subscription, DeliveryRow.sequence > (after or 0))
         )
         if state is not None:
             query = query.where(DeliveryRow.state == state.value)

@@ -67,8 +67,7 @@ class Subscriptions:
         )
         self._session.add(row)
         self._session.flush()
-        self.add_secret(id_, sealed_secret, self._tx.now)
-        return self.get(id_)
+        return self.add_secret(id_, sealed_secret, self._tx.now)
 
     def get(self, id_: str) -> Subscription:
         """One subscription. Raises NotFound."""
@@ -93,7 +92,7 @@ class Subscriptions:
     ) -> Subscription:
         """Change what is given, and count the version up.
 
-        A new filter judges what happens from now on: what waits already was let through before.
+        A new filter judges what nobody has looked at yet: what waits was let through before.
         Raises NotFound.
         """
         row = self._locked(id_)
@@ -121,7 +120,7 @@ class Subscriptions:
 
     # -- secrets ----------------------------------------------------------------------------
 
-    def add_secret(self, id_: str, sealed: str, overlap_until: datetime) -> SecretInfo:
+    def add_secret(self, id_: str, sealed: str, overlap_until: datetime) -> Subscription:
         """Make a secret the current one; those before it sign, too, until the overlap is over.
 
         Secrets that ended before are forgotten. Raises NotFound.
@@ -149,7 +148,7 @@ class Subscriptions:
         )
         self._session.add(row)
         self._session.flush()
-        return _info(row)
+        return self.get(id_)
 
     def secrets(self, id_: str) -> tuple[tuple[SecretInfo, str], ...]:
         """Secrets with their sealed texts, the current one first, without those that have ended."""
