@@ -37,7 +37,7 @@ def write_catalog_folder(
     Parameters
     ----------
     source
-        A native catalogue is written with everything a decision can read; columns with what they keep.
+        A native catalogue is written with all that decisions read; columns with what they have.
     folder
         A place where nothing is.
     kind

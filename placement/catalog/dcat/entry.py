@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from models import AccessRights, Distribution, Interface
 from placement.catalog.dcat.reading import BASE, PLACEMENT
+from placement.catalog.open_data import MAX_BYTES_STATED, interfaces_in, is_open_data_licence
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -28,29 +29,9 @@ RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 
 _HVD_LAW = "eli/reg_impl/2023/138"
 _ACCESS = {right.value.replace("_", ""): right for right in AccessRights}
-_OPEN_LICENCE = re.compile(
-    r"creativecommons\.org/(?:publicdomain|licenses/by(?:-sa)?/)|/CC0|/CC_?BY(?:_?SA)?(?:_|$)|cc-by"
-    r"|opendatacommons|odbl|iodl|dl-de|etalab|licence-ouverte",
-    re.IGNORECASE,
-)
-_INTERFACES = (
-    (re.compile(r"\bwfs\b|opengis.*wfs", re.IGNORECASE), Interface.WFS),
-    (re.compile(r"ogcapi|ogc[ -]api", re.IGNORECASE), Interface.OGC_API),
-    (re.compile(r"sparql", re.IGNORECASE), Interface.SPARQL),
-    (re.compile(r"odata", re.IGNORECASE), Interface.ODATA),
-    (re.compile(r"ngsi", re.IGNORECASE), Interface.NGSI_LD),
-    (re.compile(r"\bmqtt\b", re.IGNORECASE), Interface.MQTT),
-    (re.compile(r"\bs3\b", re.IGNORECASE), Interface.S3),
-    (re.compile(r"\bsftp\b", re.IGNORECASE), Interface.SFTP),
-)
 _LANGUAGES = ("en", "nl", "de", "fr", "it", "es")
 _TEXT_MAX = 500
 _ADDRESS_MAX = 2_000
-LICENCES_MAX = 20
-DISTRIBUTIONS_MAX = 100
-"""Most of each that one dataset keeps."""
-MAX_BYTES_STATED = 10**18
-"""An exabyte: what is more is a mistake."""
 
 
 class Entry:
@@ -155,7 +136,7 @@ class Entry:
         """Whether it or a distribution carries a well-known open licence."""
         licences = [*self.terms(f"{DCT}license")]
         licences += [t for d in self.distributions for t in d.terms(f"{DCT}license")]
-        return any(_OPEN_LICENCE.search(str(term)) for term in licences)
+        return any(is_open_data_licence(str(term)) for term in licences)
 
     def licences(self) -> tuple[str, ...]:
         """URIs or texts of its own licences, without those of its distributions."""
@@ -234,8 +215,7 @@ class Entry:
                 named += map(str, entry.terms(f"{DCT}conformsTo"))
                 named += map(str, entry.terms(f"{DCAT}endpointURL"))
                 named.append(entry.title)
-        found = [interface for pattern, interface in _INTERFACES if any(map(pattern.search, named))]
-        return tuple(found) or (Interface.HTTPS_FILES,)
+        return interfaces_in(named)
 
 
 def _order(term: Term) -> tuple[str, str]:
