@@ -70,13 +70,19 @@ def of_approved(placements: Iterable[ApprovedPlacement], plan: Plan, decision: i
     """
     name = f"the plan of decision {decision}"
     require_whole(plan, name)
-    given = tuple(placements)
+    given = [_approved(placed) for placed in placements]
     planned = {placed.dataset: placed for placed in approved_placements(plan, decision)}
     strange = [placed.dataset for placed in given if planned.get(placed.dataset) != placed]
     if strange or len({placed.dataset for placed in given}) != len(given):
         where = f" of {strange[0]}" if strange else ""
         raise ServiceError(f"the service names placements{where} that are not those of {name}")
     return export_of(given, plan, decision)
+
+
+def _approved(placed: ApprovedPlacement) -> ApprovedPlacement:
+    """What a plan says of a placement, without what became of it since."""
+    fields = ApprovedPlacement.model_fields
+    return ApprovedPlacement(**{name: getattr(placed, name) for name in fields})
 
 
 def require_whole(plan: Plan, name: str) -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
-from models import CityRole, Plan, sha256_of
+from models import CityRole, Plan, Violation, sha256_of
 from placement.catalog import write_json
 from placement.certificate import plan_digest
 from placement.cli.app import app
@@ -124,17 +124,18 @@ def test_an_edited_plan_with_a_new_digest_is_refused_by_what_does_not_fit(decide
 
 def test_a_denied_site_is_not_exported_whatever_the_digest_says(decided):
     """A plan whose own verdicts deny a placement is no plan."""
-    table = decided.eligibility
-    for number in range(len(decided.placements)):
-        denied = [s for j, s in enumerate(table.sites) if not table.verdict(number, j).eligible]
-        if denied:
-            break
-    else:
-        pytest.fail("the city of these tests has a denied pair")
-    placements = list(decided.placements)
-    placements[number] = placements[number].model_copy(update={"sites": (denied[0],)})
-    with pytest.raises(BadInput, match="policies"):
-        exporting.of_plan(resigned(decided, placements=tuple(placements)), "plan.json")
+    table, placed = decided.eligibility, decided.placements[0]
+    column = table.sites.index(placed.sites[0])
+    denial = Violation(obligation="residency.no", message="not here")
+    rows = [list(row) for row in table.verdicts]
+    rows[placed.profile][column] = rows[placed.profile][column].model_copy(
+        update={"violations": (denial,)}
+    )
+    denying = table.model_copy(update={"verdicts": tuple(map(tuple, rows))})
+    with pytest.raises(BadInput) as error:
+        exporting.of_plan(resigned(decided, eligibility=denying), "plan.json")
+    assert "eligibility" in str(error.value) or "policies" in str(error.value)
+    assert "not here" in str(error.value)
 
 
 @pytest.mark.parametrize(
