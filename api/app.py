@@ -86,6 +86,7 @@ from api.routes import (
     keys,
     me,
     ngsi_ld,
+    ngsi_ld_subscriptions,
     operators,
     parameters,
     placements,
@@ -95,6 +96,7 @@ from api.routes import (
     roles,
     schemas,
     sites,
+    subscriptions,
     what_ifs,
 )
 from placement.service.city import City
@@ -118,10 +120,12 @@ ROUTES: tuple[Any, ...] = (
     *drills.routes,
     *placements.routes,
     *ngsi_ld.routes,
+    *ngsi_ld_subscriptions.routes,
     *jobs.routes,
     *policies.routes,
     *audit.routes,
     *keys.routes,
+    *subscriptions.routes,
     *me.routes,
     *bundles.routes,
     *schemas.routes,

@@ -121,3 +121,5 @@ class Explanation(Frozen):
     host_obligations: tuple[HostObligation, ...]
     preferences: tuple[Preference, ...]
     why_not: tuple[WhyNot, ...]
+    drift: tuple[str, ...] = ()
+    """How it is not where it was decided, as far as anybody said; one sentence each."""

@@ -18,6 +18,7 @@ from models.site import StorageKind
 
 MOST_FILTERED = 1000
 """Values that one filter may name."""
+MOST_OVERLAP_HOURS = 14 * 24
 
 
 class EventType(StrEnum):
@@ -216,8 +217,37 @@ class SubscriptionSecret(Frozen):
     """A subscription with a secret just made: the only time that it is shown."""
 
     subscription: Subscription
-    secret: Annotated[str, Field(repr=False)]
-    """whsec_..., as Standard Webhooks writes it."""
+    secret: Annotated[str | None, Field(repr=False)]
+    """whsec_..., as Standard Webhooks writes it; none in the reply to a repeated request."""
+
+
+class SubscriptionChange(Frozen):
+    """A subscription as it is to be from now on."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000)]
+    filter: EventFilter = EventFilter()
+    description: Annotated[str, Field(max_length=500)] = ""
+    state: SubscriptionState = SubscriptionState.ACTIVE
+
+
+class SecretRotation(Frozen):
+    """A wish for another secret."""
+
+    overlap_hours: Annotated[int, Field(ge=0, le=MOST_OVERLAP_HOURS, strict=True)] = 24
+    """How long events are signed with the former secret, too."""
+
+
+class DeliveryChoice(Frozen):
+    """Which dead deliveries are meant."""
+
+    events: Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_FILTERED)] | None = None
+    """Ids of their events; none: every one."""
+
+
+class DeliveriesMoved(Frozen):
+    """How many deliveries were redriven or discarded."""
+
+    deliveries: Annotated[int, Field(ge=0)]
 
 
 class DeliveryState(StrEnum):
@@ -259,7 +289,9 @@ class ProvisioningState(StrEnum):
     """What a provisioner says of one dataset at one site."""
 
     PENDING = "pending"
+    """It is at it."""
     DONE = "done"
+    """All is as the plan says: the dataset is there as demanded, or gone where it is not to be."""
     FAILED = "failed"
 
 
@@ -342,6 +374,12 @@ class Actual(Frozen):
     """It was found where it is not to be, or is missing where it was provisioned."""
     drift: tuple[str, ...] = ()
     """One sentence for each difference."""
+
+
+class PlacementStatus(ApprovedPlacement):
+    """A placement beside what is known of it, as /v1/placements shows it."""
+
+    actual: Actual
 
 
 def grants_of(placed: ApprovedPlacement) -> tuple[Grant, ...]:

@@ -7,21 +7,39 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar import Request, Response, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api.injected import InjectedCaller, InjectedCity
-from api.paging import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, page
+from api.paging import DEFAULT_LIMIT, Cursor, Cursors, Limit, Page, page, page_response
 from api.problems import BadRequest
-from api.replies import read
+from api.replies import read, write
 from api.slow import in_slow_reader
 from api.stored import raw, stored
 from api.threads import in_reader
-from models import ApprovedPlacement, Explanation, GdprCategory, Level, parse_level
-from placement.service import placements
+from models import (
+    Explanation,
+    GdprCategory,
+    Level,
+    NewObservation,
+    NewProvisioningReport,
+    Observation,
+    PlacementStatus,
+    ProvisioningReport,
+    parse_level,
+)
+from placement.service import actual, placements
+from placement.service.performing import Reply
 from placement.store.placed import PlacedFilter
 
 _TAGS = ["placements"]
+_REPORT: dict[str, Any] = {
+    "decision": 1,
+    "site": "spui-dc",
+    "state": "done",
+    "evidence": {"summary": "bucket made", "reference": "https://ci.example/builds/17"},
+}
+_OBSERVATION: dict[str, Any] = {"found": ["spui-dc"], "looked_at": ["hexa-paris"]}
 
 
 class By(StrEnum):
@@ -55,7 +73,7 @@ async def list_placements(
     by: FromQuery[By] = By.APPROVED,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Response[Page[ApprovedPlacement]]:
+) -> Response[Page[PlacementStatus]]:
     """Placements that meet every filter, in order of dataset ids."""
     where = PlacedFilter(
         confidentiality=_level(classification),
@@ -89,7 +107,7 @@ async def read_placement(
     city: InjectedCity,
     caller: InjectedCaller,
     by: FromQuery[By] = By.APPROVED,
-) -> Response[ApprovedPlacement]:
+) -> Response[PlacementStatus]:
     """Where a dataset is to rest, and what its hosts must do for it."""
     body = await in_reader(placements.read, city, caller, dataset, in_force=by is By.IN_FORCE)
     return stored(request, body, version=hashlib.sha256(body.encode()).hexdigest())
@@ -113,6 +131,68 @@ async def explain_placement(
     return read(request, found)
 
 
+@post(
+    "/v1/placements/{dataset:str}/reports",
+    opt={"operation": "placements.report", "example": _REPORT},
+    tags=_TAGS,
+)
+async def report_placement(
+    request: Request[Any, Any, Any],
+    dataset: FromPath[str],
+    data: JSONBody[NewProvisioningReport],
+    city: InjectedCity,
+    caller: InjectedCaller,
+) -> Response[ProvisioningReport]:
+    """Say how far a provisioner is with a dataset at one site."""
+    return await write(
+        request,
+        city,
+        caller,
+        lambda tx: Reply.json(actual.report(tx, caller, dataset, data), 201),
+    )
+
+
+@get(
+    "/v1/placements/{dataset:str}/reports", opt={"operation": "placements.list_reports"}, tags=_TAGS
+)
+async def list_reports(
+    dataset: FromPath[str],
+    city: InjectedCity,
+    caller: InjectedCaller,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[ProvisioningReport]]:
+    """What provisioners said of a dataset, the latest first."""
+    cursors, bound = Cursors(city.audit_key), {"dataset": dataset}
+    after = int(cursors.read(cursor, "-number", bound)[0]) if cursor else None
+    found = await in_reader(actual.reports, city, caller, dataset, limit + 1, after)
+    items, following = page(
+        found, limit, lambda last: cursors.make("-number", bound, [last.number])
+    )
+    return page_response(items, following)
+
+
+@post(
+    "/v1/placements/{dataset:str}/observations",
+    opt={"operation": "placements.observe", "example": _OBSERVATION},
+    tags=_TAGS,
+)
+async def observe_placement(
+    request: Request[Any, Any, Any],
+    dataset: FromPath[str],
+    data: JSONBody[NewObservation],
+    city: InjectedCity,
+    caller: InjectedCaller,
+) -> Response[Observation]:
+    """Say where a dataset was found, and where it was looked for and is not."""
+    return await write(
+        request,
+        city,
+        caller,
+        lambda tx: Reply.json(actual.observe(tx, caller, dataset, data), 201),
+    )
+
+
 def _level(text: str | None) -> Level | None:
     if text is None:
         return None
@@ -122,4 +202,11 @@ def _level(text: str | None) -> Level | None:
         raise BadRequest(f"classification: {error}") from error
 
 
-routes = (list_placements, read_placement, explain_placement)
+routes = (
+    list_placements,
+    read_placement,
+    explain_placement,
+    report_placement,
+    list_reports,
+    observe_placement,
+)

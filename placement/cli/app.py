@@ -22,7 +22,9 @@ from placement.cli import (
     lifecycle,
     policing,
     procurement,
+    reporting,
     serving,
+    subscribing,
 )
 from placement.cli.outcome import Commands
 from placement.cli.output import emit
@@ -70,6 +72,7 @@ app.command("import")(files.import_)
 _offer(None, files.schema, exporting.export)
 app.add_typer(procurement.procurement)
 _offer(SERVICE, lifecycle.placements, lifecycle.what_if, auditing.replay, access.me)
+_offer(SERVICE, subscribing.events, reporting.report, reporting.observe)
 for group in (
     lifecycle.decisions,
     drilling.drill,
@@ -77,6 +80,7 @@ for group in (
     policing.policies,
     auditing.audit,
     access.keys,
+    subscribing.subscriptions,
 ):
     app.add_typer(group, rich_help_panel=SERVICE)
 _offer(RUNNING, serving.serve, serving.worker, serving.setup, serving.token, serving.health)

@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from models import (
-    ApprovedPlacement,
     AuditRecord,
     AuditVerification,
     Catalog,
@@ -31,10 +30,15 @@ from models import (
     JobState,
     KeptRelation,
     Me,
+    NewObservation,
+    NewProvisioningReport,
+    Observation,
     Operator,
     Parameters,
+    PlacementStatus,
     Plan,
     PlanDiff,
+    ProvisioningReport,
     Relation,
     ReplayReport,
     Role,
@@ -53,6 +57,7 @@ from placement.client.policies import Policies
 from placement.client.problems import error_named
 from placement.client.procurement import Procurement
 from placement.client.records import Records
+from placement.client.subscriptions import Subscriptions
 from placement.errors import PlacementError, ServiceError
 
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -100,6 +105,7 @@ class Client:
         self.policies = Policies(at)
         self.procurement = Procurement(at)
         self.keys = Keys(at)
+        self.subscriptions = Subscriptions(at)
 
     def __enter__(self) -> Client:
         return self
@@ -253,19 +259,34 @@ class Client:
 
     # -- approved placements ----------------------------------------------------------------
 
-    def placements(self, **filters: Any) -> Iterator[ApprovedPlacement]:
+    def placements(self, **filters: Any) -> Iterator[PlacementStatus]:
         """Where datasets are to rest: `classification`, `department`, `site`, `operator`, ..."""
         for item in self.connection.items("/v1/placements", filters):
-            yield read_plain(ApprovedPlacement, item)
+            yield read_plain(PlacementStatus, item)
 
-    def placement(self, dataset: str, by: str | None = None) -> ApprovedPlacement:
+    def placement(self, dataset: str, by: str | None = None) -> PlacementStatus:
         """Where a dataset is to rest; with "in_force", where it does."""
-        return self._get(ApprovedPlacement, f"/v1/placements/{part(dataset)}", {"by": by})
+        return self._get(PlacementStatus, f"/v1/placements/{part(dataset)}", {"by": by})
 
     def explanation(self, dataset: str, site: str | None = None) -> Explanation:
         """Why a dataset rests where it does, and why not elsewhere."""
         path = f"/v1/placements/{part(dataset)}/explanation"
         return self._get(Explanation, path, {"site": site})
+
+    def report(self, dataset: str, report: NewProvisioningReport) -> ProvisioningReport:
+        """Say how far a provisioner is with a dataset at one site."""
+        body = report.model_dump(mode="json")
+        return self._post(ProvisioningReport, f"/v1/placements/{part(dataset)}/reports", body)
+
+    def reports(self, dataset: str) -> Iterator[ProvisioningReport]:
+        """What provisioners said of a dataset, the latest first."""
+        for item in self.connection.items(f"/v1/placements/{part(dataset)}/reports", {}):
+            yield read_plain(ProvisioningReport, item)
+
+    def observe(self, dataset: str, observation: NewObservation) -> Observation:
+        """Say where a dataset was found, and where it was looked for and is not."""
+        body = observation.model_dump(mode="json")
+        return self._post(Observation, f"/v1/placements/{part(dataset)}/observations", body)
 
     # -- jobs -------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from models import (
     PlanDiff,
 )
 from placement.errors import Conflict, NotAllowed
+from placement.service.actual import tell_every_drift
 from placement.service.city import Caller, City
 from placement.service.diff import Before, diff, placed_by, resting_today
 from placement.service.outbox import NOTHING_TO_TELL, Telling, tell_ends, tell_restored
@@ -190,7 +191,9 @@ def enforce(
     ------
     NotFound, Conflict, PreconditionFailed
     """
-    return move(tx, caller, number, seen, DecisionState.IN_FORCE, reason)
+    moved = move(tx, caller, number, seen, DecisionState.IN_FORCE, reason)
+    tell_every_drift(tx, caller.subject)  # what was tolerated on the way is not any more
+    return moved
 
 
 def withdraw(

@@ -26,6 +26,7 @@ from placement.provision.changes import Approval, Change, changes
 from placement.service.city import City
 from placement.service.plans import plan_of
 from placement.store import Transaction
+from placement.store.actual import Actuals
 from placement.store.decisions import Decisions
 from placement.store.outbox import NewEvent, Outbox
 
@@ -99,6 +100,8 @@ def tell_changes(tx: Transaction, telling: Telling) -> None:
     Outbox(tx).append(
         [replace(event, data=f"{str(event.data)[:-1]},{times[1:]}") for event in telling.events]
     )
+    # What provisioners said was of the plan before.
+    Actuals(tx).begin_again(event.dataset for event in telling.events if event.dataset)
 
 
 def tell_ends(tx: Transaction, before: DecisionState, moved: Iterable[DecisionRecord]) -> None:

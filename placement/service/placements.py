@@ -9,6 +9,7 @@ from __future__ import annotations
 from models import DecisionRecord, Explanation
 from placement.errors import BadInput, Defect, NotFound
 from placement.explaining import explain
+from placement.service.actual import actual_of, with_actual
 from placement.service.city import Caller, City
 from placement.service.plans import plan_of
 from placement.service.veiling import veiled
@@ -17,7 +18,7 @@ from placement.store.placed import Placed, PlacedFilter
 
 
 def read(city: City, caller: Caller, dataset: str, *, in_force: bool = False) -> str:
-    """The JSON of a dataset's placement by the plan that stands, or by the one in force.
+    """The JSON of a dataset's PlacementStatus by the plan that stands, or by the one in force.
 
     Raises
     ------
@@ -26,9 +27,9 @@ def read(city: City, caller: Caller, dataset: str, *, in_force: bool = False) ->
     """
     with city.store.reading() as tx:
         body = Placed(tx, in_force=in_force).read(dataset, caller.rows)
-    if body is None:
-        raise _not_found(dataset)
-    return body
+        if body is None:
+            raise _not_found(dataset)
+        return with_actual(tx, [(dataset, body)], in_force=in_force)[0][1]
 
 
 def list_placements(
@@ -46,7 +47,8 @@ def list_placements(
     """
     with city.store.reading() as tx:
         placed = Placed(tx, in_force=in_force)
-        return placed.list(caller.rows, limit, after=after, where=where)
+        rows = placed.list(caller.rows, limit, after=after, where=where)
+        return with_actual(tx, rows, in_force=in_force)
 
 
 def explain_placement(
@@ -70,10 +72,13 @@ def explain_placement(
     with city.store.reading() as tx:
         placed, decisions = Placed(tx), Decisions(tx)
         record = decisions.standing()
-        if record is None or placed.read(dataset, caller.rows) is None:
+        body = placed.read(dataset, caller.rows)
+        if record is None or body is None:
             raise _not_found(dataset)
         seen = None if caller.rows.all else placed.admitted(record.number, caller.rows)
-    return _explained(city, record, dataset, site, seen)
+        drift = actual_of(tx, {dataset: body})[dataset].drift
+    explanation = _explained(city, record, dataset, site, seen)
+    return explanation.model_copy(update={"drift": drift})
 
 
 def _explained(

@@ -24,6 +24,9 @@ from placement.store.tables import (
     RecordRow,
 )
 
+_AT_ONCE = 500
+"""Ids of one query: SQLite takes some thousand."""
+
 
 @dataclass(frozen=True)
 class NewPlacement:
@@ -138,6 +141,29 @@ class Placed:
         """Every dataset of a decision that these rows admit."""
         query = select(PlacedRow.dataset).where(PlacedRow.decision == decision, _admitted(rows))
         return frozenset(self._session.scalars(query))
+
+    def sites(self, datasets: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The sites of some datasets by the plan looked at, sorted; others are left out."""
+        query = select(PlacedSiteRow.dataset, PlacedSiteRow.site)
+        query = query.join(CityRow, PlacedSiteRow.decision == self._of)
+        found: dict[str, list[str]] = {}
+        for start in range(0, len(datasets), _AT_ONCE):
+            names = datasets[start : start + _AT_ONCE]
+            asked = query.where(CityRow.id == 1, PlacedSiteRow.dataset.in_(names))
+            for dataset, site in self._session.execute(asked.order_by(PlacedSiteRow.site)):
+                found.setdefault(dataset, []).append(site)
+        return {dataset: tuple(sites) for dataset, sites in found.items()}
+
+    def bodies(self, datasets: Sequence[str]) -> dict[str, str]:
+        """The JSON of some datasets' placements, for whoever may see every record."""
+        query = select(PlacedRow.dataset, PlacedRow.body)
+        query = query.join(CityRow, PlacedRow.decision == self._of).where(CityRow.id == 1)
+        found: dict[str, str] = {}
+        for start in range(0, len(datasets), _AT_ONCE):
+            names = datasets[start : start + _AT_ONCE]
+            rows = self._session.execute(query.where(PlacedRow.dataset.in_(names)))
+            found |= {row.dataset: row.body for row in rows}
+        return found
 
     def _insert(self, table: type, rows: Sequence[dict[str, object]]) -> None:
         if rows:

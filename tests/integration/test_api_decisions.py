@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 
 from api.app import assemble
 from api.routes import decisions, placements, what_ifs
-from models import ApprovedPlacement, Job, Permission, Principal, PrincipalKind, RowFilter
+from models import Job, Permission, PlacementStatus, Principal, PrincipalKind, RowFilter
 from tests.decision_cases import (
     Permitting,
     city,
@@ -173,7 +173,7 @@ def test_placements_are_read_listed_and_explained(ask, city):
     assert ask("board", "POST", f"{NUMBER}/approval").status_code == 200
     path = "/v1/placements/bag%2Fmaps:v1"
     one = ask("green", "GET", path)
-    assert ApprovedPlacement.model_validate(one.json()).dataset == "bag/maps:v1"
+    assert PlacementStatus.model_validate(one.json()).dataset == "bag/maps:v1"
     assert (
         ask("green", "GET", path, headers={"if-none-match": one.headers["etag"]}).status_code == 304
     )

@@ -6,11 +6,11 @@ import pytest
 
 from models import (
     AccessRights,
-    ApprovedPlacement,
     CoLocated,
     Cumulated,
     DerivedFrom,
     Level,
+    PlacementStatus,
     RowFilter,
     Separated,
     Transformation,
@@ -166,7 +166,7 @@ def test_a_placement_says_what_to_provision(city):
     )
     propose(city)
     approve_it(city, 1)
-    found = ApprovedPlacement.model_validate_json(placements.read(city, BOARD, "a/b:c"))
+    found = PlacementStatus.model_validate_json(placements.read(city, BOARD, "a/b:c"))
     assert (found.decision, found.dataset, found.from_sites) == (1, "a/b:c", ("archive",))
     assert {host.operator for host in found.sites} == {"city", "hoster"}
     assert all(host.host_obligations for host in found.sites)

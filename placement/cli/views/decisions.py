@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from models import (
-    ApprovedPlacement,
+    Actual,
     DecisionEvent,
     DecisionRecord,
+    PlacementStatus,
     PlanDiff,
     ReplayReport,
     WhatIfReport,
@@ -47,6 +48,7 @@ PLACED_FIELDS = (
     Field("volume_gb", lambda p: p.volume_gb, figures=True),
     Field("eur_per_year", lambda p: total(p.cost_eur_per_year), figures=True),
     Field("decision", lambda p: p.decision, figures=True),
+    Field("actual", lambda p: _actual(p.actual)),
 )
 
 
@@ -55,14 +57,14 @@ def render_records(records: Iterable[DecisionRecord], form: Format) -> bytes:
     return render_list(records, RECORD_FIELDS, form, "There are no such decisions.")
 
 
-def render_placements(placements: Iterable[ApprovedPlacement], form: Format) -> bytes:
+def render_placements(placements: Iterable[PlacementStatus], form: Format) -> bytes:
     """Approved placements below each other."""
     return render_list(
         placements, PLACED_FIELDS, form, "No approved plan that you may see places any."
     )
 
 
-def render_placement(placed: ApprovedPlacement, form: Format) -> bytes:
+def render_placement(placed: PlacementStatus, form: Format) -> bytes:
     """Where one dataset is to rest, and what its hosts must do."""
     if form is not Format.TABLE:
         return as_json(placed) if form is Format.JSON else render_placements([placed], form)
@@ -73,7 +75,22 @@ def render_placement(placed: ApprovedPlacement, form: Format) -> bytes:
         if hosted.host_obligations:
             page.heading(f"What {hosted.operator} must do at {hosted.site}")
             page.items(f"{duty.requirement} ({duty.code})" for duty in hosted.host_obligations)
+    if placed.actual.drift:
+        page.heading("Not as decided")
+        page.items(placed.actual.drift)
     return page.content()
+
+
+def _actual(actual: Actual) -> str:
+    """What is known of each site, in a few words."""
+    said = []
+    for site in actual.sites:
+        words = [] if site.state is None else [site.state.value]
+        if site.found is not None:
+            words.append("found" if site.found else "not found")
+        if words:
+            said.append(f"{site.site}: {', '.join(words)}")
+    return ("drifted; " if actual.drifted else "") + "; ".join(said)
 
 
 def render_record(record: DecisionRecord, events: Sequence[DecisionEvent], form: Format) -> bytes:

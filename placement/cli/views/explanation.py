@@ -28,6 +28,9 @@ def _page(explanation: Explanation) -> bytes:
     page.say(f"{dataset.id} rests at {listed(placement.sites)}", style="bold")
     page.say(f"{dataset.title}: {class_text(explanation.effective)}")
     page.items(_class_reasons(explanation.effective))
+    if explanation.drift:
+        page.heading("Not as decided")
+        page.items(explanation.drift)
     page.heading("Why here")
     page.items(explanation.why)
     if explanation.host_obligations:
