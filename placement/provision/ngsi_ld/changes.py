@@ -37,7 +37,7 @@ _UPDATED = frozenset({Trigger.ENTITY_UPDATED, Trigger.ATTRIBUTE_UPDATED})
 _DELETED = frozenset({Trigger.ENTITY_DELETED, Trigger.ATTRIBUTE_DELETED})
 _MOVED = ("placedAt", "placedFrom", "operatedBy", "decision")
 _DUTIES = ("hostObligations", "readers", "writers", "administrators", "decision")
-_TOLD = frozenset(
+TOLD = frozenset(
     {
         EventType.DATASET_PLACED,
         EventType.DATASET_MOVED,
@@ -45,6 +45,7 @@ _TOLD = frozenset(
         EventType.OBLIGATIONS_CHANGED,
     }
 )
+"""Events that change entities."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class EntityChange:
 
 def changes_of(event: OutboxEvent) -> tuple[EntityChange, ...]:
     """The entities that an event changed; of events of whole plans and of drifts, none."""
-    if event.type not in _TOLD:
+    if event.type not in TOLD:
         return ()
     change = DatasetChange.model_validate(event.data)
     placement, dataset = _placement(event, change), _dataset(event, change)

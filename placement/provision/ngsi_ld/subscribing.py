@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from models import canonical_json
 from models.ngsi_ld import (
     EntitySelector,
     JsonEntity,
     NgsiLdNotification,
     NgsiLdSubscription,
 )
-from models.provisioning import OutboxEvent
+from models.provisioning import OutboxEvent, Subscription
 from placement.errors import BadInput, Defect
 from placement.provision.ngsi_ld.changes import EntityChange, changes_of
 from placement.provision.ngsi_ld.entities import instant
@@ -27,6 +28,7 @@ from placement.provision.ngsi_ld.query import read_query
 from placement.provision.ngsi_ld.representation import represented, with_attributes
 from placement.provision.ngsi_ld.vocabulary import (
     CONTEXT_PATH,
+    CONTEXT_REL,
     CORE_CONTEXT,
     is_name,
     is_our_context,
@@ -121,6 +123,35 @@ def notification(
     return body
 
 
+def message(
+    subscription: Subscription, event: OutboxEvent, public_url: str = ""
+) -> tuple[bytes, dict[str, str]] | None:
+    """What a delivery sends: the body and its headers; none where there is nothing to tell.
+
+    Parameters
+    ----------
+    subscription
+        Of the form ngsi-ld.
+    public_url
+        Where our @context is found, without a slash at the end.
+
+    Raises
+    ------
+    BadInput
+        As `notification` does.
+    """
+    asked = stored_subscription(subscription.ngsi_ld or {})
+    body = notification(asked, event, subscription_id=subscription.id, public_url=public_url)
+    if body is None:
+        return None
+    media_type: str = asked.notification.endpoint.accept
+    headers = {"content-type": media_type}
+    if "@context" not in body:
+        link = f'<{public_url}{CONTEXT_PATH}>; rel="{CONTEXT_REL}"; type="application/ld+json"'
+        headers["link"] = link
+    return canonical_json(body), headers
+
+
 def stored_subscription(document: dict[str, Any]) -> NgsiLdSubscription:
     """A subscription as it was put. Raises BadInput, with the place of each defect."""
     try:
@@ -134,6 +165,12 @@ def stored_subscription(document: dict[str, Any]) -> NgsiLdSubscription:
         ) from None
     check_subscription(subscription)
     return subscription
+
+
+def subscription_id(uri: str) -> str | None:
+    """The id in a subscription's URI; none where it is no such URI."""
+    ident = uri.removeprefix(_URN)
+    return None if ident == uri else ident
 
 
 def subscription_uri(ident: str) -> str:
