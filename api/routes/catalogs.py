@@ -85,7 +85,8 @@ async def import_catalog(
 
     `native` takes {"catalog": ..., "sites": ...}, either of which may be absent and then stays as
     it is. Foreign formats take {"files": {"path": "text"}}; `dcat-ap` also takes one RDF document
-    as it is, by its media type. Archives are not read.
+    as it is, by its media type. `openlineage` adds relations to the catalogue that is there.
+    Archives are not read.
     """
     media_type = request.content_type[0]
     if format == "dcat-ap" and media_type in RDF_SUFFIXES:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from models import Catalog, SiteRegister
 from placement.catalog.amsterdam import load_amsterdam_schema
+from placement.catalog.ckan import load_ckan
 from placement.catalog.cloud_prices import load_eu_cloud_prices
 from placement.catalog.dcat import load_dcat_ap
 from placement.catalog.mobility import load_mobility
@@ -23,16 +24,18 @@ from placement.catalog.native import (
     load_plan,
     register_of,
 )
+from placement.catalog.open_lineage import Lineage, lineage_of, load_lineage, with_lineage
 from placement.catalog.references import check_references
 from placement.catalog.writing import write_json
 
-CatalogFormat = Literal["native", "amsterdam-schema", "dcat-ap", "mobility"]
+CatalogFormat = Literal["native", "amsterdam-schema", "dcat-ap", "ckan", "mobility"]
 SitesFormat = Literal["native", "eu-cloud-prices"]
 
 _CATALOG_READERS: dict[CatalogFormat, Callable[[Path], Catalog]] = {
     "native": load_native_catalog,
     "amsterdam-schema": load_amsterdam_schema,
     "dcat-ap": load_dcat_ap,
+    "ckan": load_ckan,
     "mobility": load_mobility,
 }
 _REGISTER_READERS: dict[SitesFormat, Callable[[Path], SiteRegister]] = {
@@ -47,7 +50,8 @@ def load_catalog(path: Path, format: CatalogFormat = "native") -> Catalog:  # no
     Parameters
     ----------
     path
-        A JSON file (native), a folder (amsterdam-schema, mobility), an RDF file (dcat-ap).
+        A JSON file (native), a folder (amsterdam-schema, mobility), an RDF file (dcat-ap),
+        an answer of CKAN in JSON (ckan).
     format
         How it is written.
 
@@ -75,10 +79,14 @@ __all__ = [
     "SitesFormat",
     "catalog_of",
     "check_references",
+    "Lineage",
+    "lineage_of",
     "load_catalog",
+    "load_lineage",
     "load_parameters",
     "load_plan",
     "load_register",
     "register_of",
+    "with_lineage",
     "write_json",
 ]

@@ -39,28 +39,40 @@ def import_(
             "--dry-run", rich_help_panel="Service", help="Only say what would change there."
         ),
     ] = False,
+    lineage: Annotated[
+        Path | None,
+        typer.Option(
+            "--lineage",
+            metavar="FILE",
+            help="OpenLineage events, as JSON lines or a list: completed runs add relations.",
+        ),
+    ] = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
 ) -> int:
     """Turn another format into a native file, and list everything that had to be assumed.
 
     With --server, bring it to a service instead: it replaces the catalogue, or the sites. Native
-    files (`catalog`, `sites`) can be brought, too.
+    files (`catalog`, `sites`) can be brought, too, and a native catalogue can be given lineage.
     """
     url = chosen_server(server, out=out)
+    if lineage is not None and kind in (ImportKind.SITES, ImportKind.EU_CLOUD_PRICES):
+        raise typer.BadParameter("lineage is of datasets, not of sites", param_hint="--lineage")
     if out is None:
         if url is None:
             raise typer.BadParameter("a file to write (--out) or a service (--server) is expected")
-        return _bring(url, kind, source, sites, form=format, dry_run=dry_run)
+        return _bring(url, kind, source, (sites, lineage), form=format, dry_run=dry_run)
     if sites or dry_run:
         raise typer.BadParameter("--sites and --dry-run are for a service")
-    if kind in (ImportKind.CATALOG, ImportKind.SITES):
+    native = kind is ImportKind.CATALOG and lineage is not None
+    if kind in (ImportKind.CATALOG, ImportKind.SITES) and not native:
         raise typer.BadParameter(f"{source} is native already", param_hint="KIND")
-    check_target(out, inputs=(source,))
+    check_target(out, inputs=(source, lineage))
 
     from placement import service
     from placement.cli.views import imported
 
-    assumptions = service.import_file(kind.value, source, out)
+    form = "native" if native else kind.value
+    assumptions = service.import_file(form, source, out, lineage)
     emit(imported.render(out, assumptions))
     return DONE
 
@@ -86,11 +98,22 @@ def schema(
 
 
 def _bring(
-    url: str, kind: ImportKind, source: Path, sites: Path | None, *, form: Format, dry_run: bool
+    url: str,
+    kind: ImportKind,
+    source: Path,
+    more: tuple[Path | None, Path | None],
+    *,
+    form: Format,
+    dry_run: bool,
 ) -> int:
+    """Bring a source to a service, with sites and lineage beside it where they are given."""
+    from placement.catalog import load_lineage, with_lineage
     from placement.cli.views import imported
 
+    sites, lineage = more
     catalog, register = _read(kind, source)
+    if catalog is not None and lineage is not None:
+        catalog = with_lineage(catalog, load_lineage(lineage))
     if sites is not None:
         if register is not None:
             raise typer.BadParameter(f"{source} holds sites, too", param_hint="--sites")
@@ -118,5 +141,7 @@ def _read(kind: ImportKind, source: Path) -> tuple[Catalog | None, SiteRegister 
             return load_catalog(source, "amsterdam-schema"), None
         case ImportKind.DCAT_AP:
             return load_catalog(source, "dcat-ap"), None
+        case ImportKind.CKAN:
+            return load_catalog(source, "ckan"), None
         case ImportKind.MOBILITY:
             return load_catalog(source, "mobility"), None

@@ -24,6 +24,8 @@ class CatalogFormat(StrEnum):
     NATIVE = "native"
     AMSTERDAM_SCHEMA = "amsterdam-schema"
     DCAT_AP = "dcat-ap"
+    CKAN = "ckan"
+    """What its API answers: packages in JSON."""
     MOBILITY = "mobility"
     """A folder with an operator's MDS and GBFS files and the city's agreement."""
     COLUMNS = "columns"
@@ -42,6 +44,7 @@ class ImportKind(StrEnum):
 
     AMSTERDAM_SCHEMA = "amsterdam-schema"
     DCAT_AP = "dcat-ap"
+    CKAN = "ckan"
     MOBILITY = "mobility"
     EU_CLOUD_PRICES = "eu-cloud-prices"
     CATALOG = "catalog"

@@ -45,8 +45,10 @@ from models import (
 from placement.catalog import (
     CatalogFormat,
     load_catalog,
+    load_lineage,
     load_plan,
     load_register,
+    with_lineage,
     write_json,
 )
 from placement.certificate import (
@@ -241,8 +243,17 @@ def read_plan(path: Path) -> Plan:
     return load_plan(path)
 
 
-def import_file(kind: str, source: Path, out: Path) -> tuple[str, ...]:
+def import_file(kind: str, source: Path, out: Path, lineage: Path | None = None) -> tuple[str, ...]:
     """Write a foreign catalogue or price list as a native file; answers with its assumptions.
+
+    Parameters
+    ----------
+    kind
+        The form of the source; "native" for a catalogue that only gets lineage.
+    source, out
+        What to read and what to write.
+    lineage
+        OpenLineage events that add relations to a catalogue.
 
     Raises
     ------
@@ -254,6 +265,8 @@ def import_file(kind: str, source: Path, out: Path) -> tuple[str, ...]:
         if kind == "eu-cloud-prices"
         else load_catalog(source, cast("CatalogFormat", kind))
     )
+    if lineage is not None and isinstance(model, Catalog):
+        model = with_lineage(model, load_lineage(lineage))
     write_json(model, out)
     return model.assumptions
 

@@ -20,11 +20,14 @@ from models import (
     SiteRegister,
 )
 from placement.catalog import (
+    Lineage,
     catalog_of,
     check_references,
     load_catalog,
+    load_lineage,
     load_register,
     register_of,
+    with_lineage,
 )
 from placement.errors import BadInput, Defect, NotAllowed
 from placement.graph import derive_facts
@@ -40,7 +43,11 @@ from placement.store.catalog_versions import CHANGES_KEPT, summary_of
 from placement.store.head import read_head
 from placement.store.records import Key, Records, difference, encoded, records_of
 
-ImportFormat = Literal["native", "amsterdam-schema", "dcat-ap", "mobility", "eu-cloud-prices"]
+ImportFormat = Literal[
+    "native", "amsterdam-schema", "dcat-ap", "ckan", "openlineage", "mobility", "eu-cloud-prices"
+]
+ONE_FILE: tuple[ImportFormat, ...] = ("dcat-ap", "ckan", "openlineage")
+"""Forms of which a catalogue is a single file."""
 FORMATS: tuple[str, ...] = get_args(ImportFormat)
 RDF_SUFFIXES: Mapping[str, str] = {
     "application/rdf+xml": ".rdf",
@@ -73,6 +80,8 @@ class Incoming:
 
     catalog: Catalog | None
     register: SiteRegister | None
+    lineage: Lineage | None = None
+    """Adds relations to the catalogue that is there, or that is brought."""
 
 
 def read_native(content: bytes) -> Incoming:
@@ -115,8 +124,8 @@ def read_foreign(form: ImportFormat, content: bytes) -> Incoming:
         for number, (path, text) in enumerate(files.items(), start=1)
         if (problem := _wrong_file(path, text)) is not None
     ]
-    if form == "dcat-ap" and len(files) != 1:
-        defects.append(Defect(BODY, "", "files", "one file is expected for dcat-ap"))
+    if form in ONE_FILE and len(files) != 1:
+        defects.append(Defect(BODY, "", "files", f"one file is expected for {form}"))
     if defects:
         raise BadInput(defects)
     with _private_folder() as folder:
@@ -127,7 +136,7 @@ def read_foreign(form: ImportFormat, content: bytes) -> Incoming:
                 target.write_text(text, encoding="utf-8", newline="")
         except OSError as error:
             raise BadInput([Defect(BODY, "", "files", "one path lies below another")]) from error
-        return _loaded(form, folder / next(iter(files)) if form == "dcat-ap" else folder, folder)
+        return _loaded(form, folder / next(iter(files)) if form in ONE_FILE else folder, folder)
 
 
 def read_rdf(suffix: str, content: bytes) -> Incoming:
@@ -256,6 +265,8 @@ def _changes(incoming: Incoming, head: Snapshot) -> dict[Key, Frozen | None]:
 def _after(incoming: Incoming, before: Records) -> Records:
     """The records as they were, with one half or both replaced."""
     catalog = incoming.catalog or before.as_catalog()
+    if incoming.lineage is not None:
+        catalog = with_lineage(catalog, incoming.lineage)
     register = incoming.register or before.as_register()
     brought = records_of(catalog, register, before.parameters)
     # Parameters are no part of an import: where the city set none, none are made.
@@ -326,6 +337,8 @@ def _loaded(form: ImportFormat, path: Path, folder: Path) -> Incoming:
     try:
         if form == "eu-cloud-prices":
             return Incoming(None, load_register(path, form))
+        if form == "openlineage":
+            return Incoming(None, None, load_lineage(path))
         return Incoming(load_catalog(path, form), None)
     except BadInput as error:
         prefix = f"{folder}"
