@@ -45,6 +45,8 @@ SAMPLE = 40_000
 """Units that the first prices are found on."""
 TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 STEPS = (3, 8, 12, 15, 20, 20)
+UNTIL = (0.25, 0.4, 0.65, 0.8, 0.9, 1.0)
+"""Share of the time for prices after which a temperature is given up for the next."""
 """Rounds at each temperature, at most."""
 CAP = 1e5
 """Prices at most, in units of what is at stake per unit of a row's weight."""
@@ -195,7 +197,7 @@ class Dual:
         ------
         OutOfTime
         """
-        began = self.watch.elapsed_s
+        began, began_left = self.watch.elapsed_s, self.watch.left_s
         self.sweep()
         self.sweep()
         planning = PLANNING * (self.watch.elapsed_s - began)
@@ -206,7 +208,7 @@ class Dual:
         soft = Soft(self.problem, extra, self.watch)
         left = self.watch.left_s
         best, reserve = self.value(), max(RESERVE * left, min(MOST_RESERVED * left, planning))
-        for tau, rounds in zip(TEMPERATURES, STEPS, strict=True):
+        for tau, rounds, until in zip(TEMPERATURES, STEPS, UNTIL, strict=True):
             if tau not in temperatures:
                 continue
             every = EVERY if tau > LATE else LATE_EVERY
@@ -219,7 +221,8 @@ class Dual:
                 gained, best = now - best, max(best, now)
                 if self.watch.left_s < reserve < np.inf:
                     return
-                if gained < LITTLE * gap * abs(best):
+                late = until * (began_left - reserve) < began_left - self.watch.left_s < np.inf
+                if late or gained < LITTLE * gap * abs(best):
                     break
         self._last_sweeps(gap, reserve)
 

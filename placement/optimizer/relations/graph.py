@@ -69,7 +69,8 @@ def links_of(units: int, first: Indices, second: Indices) -> Links:
     ends = np.concatenate([first, second])
     mates = np.concatenate([second, first])
     leads = np.arange(len(ends)) < len(first)
-    order = np.lexsort((~leads, mates, ends))
+    key = 2 * (ends.astype(np.int64) * units + mates) + ~leads
+    order = np.argsort(key, kind="stable")
     pair = np.concatenate([np.arange(len(first))] * 2)
     start = np.searchsorted(ends[order], np.arange(units + 1))
     return Links(
