@@ -85,7 +85,9 @@ def read_message(body: bytes, ident: str) -> Received:
         envelope = _Envelope.model_validate(
             {name: value for name, value in document.items() if name not in extensions}
         )
-        data = _DATA[envelope.type].model_validate(envelope.data)
+        # As JSON and strictly: true is no number there, and a number no text.
+        told = json.dumps(envelope.data, allow_nan=False)
+        data = _DATA[envelope.type].model_validate_json(told, strict=True)
         received = Received(
             id=envelope.id,
             sequence=int(envelope.sequence),
@@ -96,7 +98,9 @@ def read_message(body: bytes, ident: str) -> Received:
         )
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise Refuse(f"not a message: {where or 'it'} is not as expected") from error
+        raise Refuse(f"not a message: {where[:100] or 'it'} is not as expected") from error
+    except ValueError as error:
+        raise Refuse("not a message: a number is too large") from error
     _require_sense(received, ident)
     return received
 
