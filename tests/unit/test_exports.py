@@ -234,9 +234,8 @@ def test_a_patch_binds_a_workload_to_the_sites():
     }
     notes = template["metadata"]["annotations"]
     assert json.loads(notes["placement.example/sites"]) == ["eu-west", "north/1"]
-    assert json.loads(notes["placement.example/host-obligations"])["north/1"] == {
-        LOGGED.code: LOGGED.requirement
-    }
+    obligations = json.loads(notes["placement.example/host-obligations"])
+    assert obligations["north/1"] == [LOGGED.model_dump()]
     assert notes["placement.example/plan-digest"] == plan().digest
 
 

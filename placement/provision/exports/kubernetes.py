@@ -104,7 +104,7 @@ def _labels(replicas: list[Replica], prefix: str) -> dict[str, str]:
 def _annotations(export: Export, replicas: list[Replica], prefix: str) -> dict[str, str]:
     first, origin = replicas[0], export.origin
     obligations = {
-        replica.site: {o.code: o.requirement for o in replica.host_obligations}
+        replica.site: [duty.model_dump() for duty in replica.host_obligations]
         for replica in replicas
     }
     facts = {
