@@ -12,9 +12,11 @@ from placement.optimizer.highs import Ending, Task
 from placement.optimizer.polish.core import Core, choose_core, core_program, solve_core
 from placement.optimizer.polish.dive import dive
 from placement.optimizer.polish.filling import filled
+from placement.optimizer.polish.largest import Settled
 from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.repair import repaired
 from placement.optimizer.polish.resting import Rest, Resting
+from placement.optimizer.polish.vertex import VERTEX, vertex
 from placement.optimizer.pricing.shard import Pick
 from placement.optimizer.pricing.sift import TIED
 from placement.optimizer.progress import OutOfTime, Watch
@@ -65,8 +67,8 @@ def polish(
 ) -> None:
     """Improve a plan until it is within the gap, or every core is exhausted.
 
-    Dives into larger and larger cores come first; then HiGHS searches cores from the best plan,
-    longer and wider each time.
+    Dives into larger and larger cores come first, unless a plan is known already; then HiGHS
+    searches cores from the best plan, longer and wider each time.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def polish(
     region = polished.region
     target = bound / (1 - gap) if gap < 1 and bound > 0 else bound
     most = region.problem.units
-    for size in DIVES:
+    for size in DIVES if polished.x is None else ():
         if polished.objective <= target:
             return
         _dive(polished, min(size, most), target, watch, bound)
@@ -102,6 +104,35 @@ def polish(
         if ending is not Ending.STOPPED and size >= most:
             return
         size, nodes = min(2 * size, most), 2 * nodes
+
+
+def begin(polished: Polished, found: Settled, bound: float, gap: float, watch: Watch) -> None:
+    """Dives from where the largest units are settled, if there is a plan with them there.
+
+    Raises
+    ------
+    OutOfTime, SolverError
+    """
+    region, placed = polished.region, found.placed
+    if placed is None:
+        return
+    others = np.flatnonzero(~found.units)
+    part = Region(
+        problem=region.problem.take(others),
+        room=region.room - region.totals(placed),
+        elsewhere=region.value(placed),
+        prices=region.prices,
+    )
+    start = vertex(part, VERTEX, watch)
+    rest = Polished(polished.pick, part.at_home(start.home, start.split))
+    target = bound / (1 - gap) if gap < 1 and bound > 0 else bound
+    for size in DIVES[:2]:
+        if rest.objective > target:
+            _dive(rest, min(size, len(others)), target, watch, bound)
+            if rest.x is not None:
+                x = placed.copy()
+                x[others] = rest.x
+                _keep(polished, x, watch, bound)
 
 
 def _dive(polished: Polished, size: int, target: float, watch: Watch, bound: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pulp
 
-from placement.optimizer.attributes import Floats, Indices
+from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.highs import FEASIBLE, Ending, InProcess, Task, read_ending
 from placement.optimizer.progress import Watch
 
@@ -27,7 +27,7 @@ class Answer:
 
     ending: Ending
     values: Floats | None
-    """(C,) whole numbers of the first C variables; none without a plan."""
+    """(C,) the first C variables, rounded to whole numbers; none without a plan."""
     bound: float
     """Proven by HiGHS; minus infinity where it has proven nothing."""
 
@@ -36,17 +36,26 @@ class Program:
     """Minimise offset + sum_j c_j x_j over whole numbers 0 <= x_j <= upper_j, and rows.
 
     Variables are named by number, padded with zeros, because PuLP sorts by name.
+
+    Parameters
+    ----------
+    whole
+        (C,) variables that are whole numbers; all where not given.
     """
 
-    def __init__(self, cost: Floats, upper: Floats, offset: float = 0.0) -> None:
+    def __init__(
+        self, cost: Floats, upper: Floats, offset: float = 0.0, whole: Flags | None = None
+    ) -> None:
         self.problem = pulp.LpProblem("placement", pulp.LpMinimize)
         make = self.problem.add_variable
         self.columns = len(cost)
         self._cost = cost.tolist()
         self._offset = offset
         self.scales: list[float] = []
+        kinds = [True] * len(cost) if whole is None else whole.tolist()
         self._x: list[Any] = [
-            make(f"x_{j:08d}", 0, most, cat=pulp.LpInteger) for j, most in enumerate(upper.tolist())
+            make(f"x_{j:08d}", 0, most, cat=pulp.LpInteger if kind else pulp.LpContinuous)
+            for j, (most, kind) in enumerate(zip(upper.tolist(), kinds, strict=True))
         ]
 
     @property

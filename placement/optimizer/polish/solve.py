@@ -17,12 +17,13 @@ from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violations
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending
+from placement.optimizer.polish.largest import settled
 from placement.optimizer.polish.monolith import Whole
-from placement.optimizer.polish.polishing import Polished, polish, region_of
+from placement.optimizer.polish.polishing import Polished, begin, polish, region_of
 from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.resting import LocalResting
 from placement.optimizer.polish.spreading import counts_of, sites_of, spread_out
-from placement.optimizer.polish.vertex import shared_out, thinned, vertex
+from placement.optimizer.polish.vertex import VERTEX, shared_out, thinned, vertex
 from placement.optimizer.polish.whole import solve_whole
 from placement.optimizer.pricing.dual import bound_of, evaluate
 from placement.optimizer.pricing.find import Priced, find_prices
@@ -36,8 +37,10 @@ SMALL = 60_000
 """Pairs up to which the whole problem is searched after one dive."""
 MODERATE = 600_000
 """Pairs that one HiGHS model may have after reduced costs have ruled out the others."""
-VERTEX = 3_000
-"""Units of the first relaxation from which plans begin; doubled until it meets the bound."""
+LARGEST = 40
+"""Units that are settled before all others,"""
+LARGE = 100.0
+"""where the largest one that the relaxation splits costs so many times the gap asked for."""
 CLOSE = 1e-8
 """Relative distance from the bound at which it does."""
 ENOUGH = 0.3
@@ -254,10 +257,24 @@ class Separable:
             polished = Polished(*self._region(watch))
         with self._phase("core"):
             try:
+                self._begin(polished, watch)
                 polish(polished, self.bound, self.gap, watch, brief=brief)
             finally:
                 if polished.x is not None:
                     self._keep_region(polished)
+
+    def _begin(self, polished: Polished, watch: Watch) -> None:
+        """Large split units keep the bound below all plans, and dives above: these come first."""
+        region = polished.region
+        if region.split is None or region.problem.units < self.merged.units:
+            return
+        largest = float(region.size[region.split].max(initial=0.0))
+        if largest <= LARGE * self.gap * abs(self.bound):
+            return
+        with suppress(SolverError):  # a help, no more
+            found = settled(region, LARGEST, self.gap, watch)
+            self.bound = max(self.bound, found.bound)
+            begin(polished, found, self.bound, self.gap, watch)
 
     def _region(self, watch: Watch) -> tuple[Pick, Region]:
         """Near ties at a vertex of the relaxation; its duals become the prices where better."""

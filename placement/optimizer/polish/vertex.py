@@ -24,6 +24,8 @@ from placement.optimizer.progress import Watch
 
 WHOLE = 1e-6
 """What HiGHS calls a whole number."""
+VERTEX = 3_000
+"""Units of the first relaxation from which plans begin."""
 NEAR, MOST = 20_000, 30_000
 """Units that may still move, and from how many on the others of a region come to rest."""
 DEAREST = 100.0
