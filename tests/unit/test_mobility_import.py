@@ -19,6 +19,7 @@ from placement.errors import BadInput
 from placement.example import SITES
 from placement.example.mobility import FOLDER, PARAMETERS, generate
 from placement.graph import derive_facts
+from placement.service.importing import read_foreign
 
 SYSTEM = "zwaluw-rivierstad"
 
@@ -261,3 +262,13 @@ def test_without_a_folder_or_with_a_wrong_one_it_ends_with_2(tmp_path):
     ran = run(tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "agreement.json" in ran.stderr
+
+
+def test_the_api_takes_the_same_files(catalog):
+    files = {
+        path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
+        for path in FOLDER.rglob("*.json")
+    }
+    brought = read_foreign("mobility", json.dumps({"files": files}).encode())
+    assert brought.catalog == catalog
+    assert brought.register is None
