@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from placement.provision.exports import Export
 
 DONE = 0
+DCAT = "DCAT-AP"
 ANSIBLE = "Ansible's inventory scripts"
+_NO_SOURCE = "a plan file is expected (--plan), or a service (--server)"
 _LONGEST_QUERY = 100_000
 """Bytes of a Terraform query."""
 
@@ -33,6 +35,15 @@ class Form(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
+    DCAT_AP = "dcat-ap"
+
+
+class Serialization(StrEnum):
+    """How RDF is written."""
+
+    TURTLE = "turtle"
+    RDF_XML = "rdf-xml"
+    JSON_LD = "json-ld"
 
 
 def export(
@@ -69,6 +80,25 @@ def export(
             help="What labels and annotations begin with. Default: placement.example.",
         ),
     ] = None,
+    serialization: Annotated[
+        Serialization,
+        typer.Option("--serialization", rich_help_panel=DCAT, help="How RDF is written."),
+    ] = Serialization.TURTLE,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="IRI",
+            rich_help_panel=DCAT,
+            help="What IRIs begin with where none is known. Default: a domain that never resolves.",
+        ),
+    ] = None,
+    only_public: Annotated[
+        bool,
+        typer.Option(
+            "--only-public", rich_help_panel=DCAT, help="Leave out datasets that are not public."
+        ),
+    ] = False,
     quiet: Quiet = False,
 ) -> int:
     """Where datasets are to rest and what their hosts must do, for Ansible, Terraform and others.
@@ -81,6 +111,11 @@ def export(
         raise typer.BadParameter("either --list or --host", param_hint="--host")
     if out and form is not Form.KUBERNETES:
         check_target(out, inputs=(plan,))
+    if form is Form.DCAT_AP:
+        asked = {"serialization": serialization.value, "base": base, "only_public": only_public}
+        return _show(_dcat_ap(plan, chosen_server(server, plan=plan), asked), out, form, quiet)
+    if base or only_public or serialization is not Serialization.TURTLE:
+        raise typer.BadParameter("only for dcat-ap", param_hint="--serialization, --base")
     query = _query() if form is Form.TERRAFORM_EXTERNAL else None
     export = _found(plan, chosen_server(server, plan=plan))
     if form is Form.KUBERNETES and out:
@@ -88,12 +123,33 @@ def export(
         note(f"manifests written to {out}", quiet=quiet)
         return DONE
     content = _content(form, export, query, label_prefix, list_=list_, host=host)
+    return _show(content, out, form, quiet)
+
+
+def _show(content: bytes, out: Path | None, form: Form, quiet: bool) -> int:
     if out is None:
         emit(content)
     else:
         _write(content, out)
         note(f"{form.value} written to {out}", quiet=quiet)
     return DONE
+
+
+def _dcat_ap(plan: Path | None, url: str | None, asked: dict[str, Any]) -> bytes:
+    """The catalogue and its placements, as a portal harvests them."""
+    from placement import service
+    from placement.service import exporting, exporting_catalog
+
+    if plan is not None:
+        found = exporting_catalog.dcat_ap_of_plan(service.read_plan(plan), str(plan), **asked)
+        return found.encode()
+    if url is None:
+        raise typer.BadParameter(_NO_SOURCE)
+    with connected(url) as client:
+        placements = tuple(client.placements())
+        number = exporting.standing_decision(placements)
+        whole = client.plan(number)
+    return exporting_catalog.dcat_ap_of_approved(placements, whole, number, **asked).encode()
 
 
 def _check_options(form: Form, out: Path | None, prefix: str | None, *, script: bool) -> None:
@@ -115,7 +171,7 @@ def _found(plan: Path | None, url: str | None) -> Export:
     if plan is not None:
         return exporting.of_plan(service.read_plan(plan), str(plan))
     if url is None:
-        raise typer.BadParameter("a plan file is expected (--plan), or a service (--server)")
+        raise typer.BadParameter(_NO_SOURCE)
     with connected(url) as client:
         placements = tuple(client.placements())
         number = exporting.standing_decision(placements)
@@ -147,8 +203,7 @@ def _content(
             return as_csv(tables.COLUMNS, tables.rows(export))
         case Form.JSON:
             return json_text(document(export)).encode()
-        case Form.PARQUET:
-            return tables.parquet(export)
+    return tables.parquet(export)
 
 
 def _manifests(export: Export, prefix: str | None) -> dict[str, str]:
