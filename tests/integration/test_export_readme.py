@@ -100,8 +100,8 @@ def test_every_form_is_shown(section, printed):
 
 def test_the_data_sources_ask_for_what_there_is(section, shell, printed):
     (hcl,) = blocks(section, "hcl")
-    program = json.loads(re.search(r"program\s*=\s*(\[.*?\])", hcl)[1])
-    dataset = re.search(r'query\s*=\s*{ dataset = "(.+?)" }', hcl)[1]
+    (program,) = map(json.loads, re.findall(r"program\s*=\s*(\[.*?\])", hcl))
+    (dataset,) = re.findall(r'query\s*=\s*{ dataset = "(.+?)" }', hcl)
     query = json.dumps({"dataset": dataset})
     told = json.loads(shell(f"echo '{query}' | {' '.join(program)}"))
     used = set(re.findall(r"data\.external\.\w+\.result\.(\w+)", hcl))
