@@ -112,7 +112,7 @@ class Hook:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; the exit code."""
     options = _options().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
         report, certificate_of = _service(options)
         receiver = Receiver(

