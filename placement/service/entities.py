@@ -54,6 +54,7 @@ def find(city: City, sight: Sight, asked: Asked) -> Found:
     StoreError
     """
     selection, budget = asked.selection, Budget()
+    needed = selection.needed
     end = asked.offset + asked.limit
     page: list[JsonEntity] = []
     number = 0
@@ -62,13 +63,10 @@ def find(city: City, sight: Sight, asked: Asked) -> Found:
         for uri, make in _candidates(view, selection):
             if not selection.takes_id(uri, budget):
                 continue
-            in_page = asked.offset <= number < end
-            if in_page or selection.by_content:
-                entity = selection.shown(make(), budget)
-                if entity is None:
-                    continue
-                if in_page:
-                    page.append(entity)
+            if selection.by_content and not selection.takes(make(needed), budget):
+                continue
+            if asked.offset <= number < end:
+                page.append(selection.told(make(None)))
             number += 1
             if number > end and not asked.counted:
                 break
@@ -89,7 +87,7 @@ def read(
     with city.store.reading() as tx:
         view = View(tx, city, sight, stamped=system)
         found = None if place is None else view.one(*place)
-        entity = None if found is None else found[1]()
+        entity = None if found is None else found[1](None)
     if entity is not None and attributes:
         entity = with_attributes(entity, attributes)
     if entity is None:

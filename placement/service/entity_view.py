@@ -45,7 +45,9 @@ _AT_ONCE = 500
 """Placements read at once."""
 _KEPT = 2
 
-Candidate = tuple[str, Callable[[], JsonEntity]]
+Only = frozenset[str] | None
+"""Names of attributes that are needed; none: all."""
+Candidate = tuple[str, Callable[[Only], JsonEntity]]
 """The URI of an entity, and how it is made."""
 
 
@@ -152,7 +154,7 @@ class View:
             after = found[-1][0]
 
     def _of_dataset(self, dataset: Dataset) -> Candidate:
-        def make() -> JsonEntity:
+        def make(only: Only) -> JsonEntity:
             standing = self._standing
             return dataset_entity(
                 dataset,
@@ -160,24 +162,25 @@ class View:
                 placed_on=None if standing is None else standing.changed_at,
                 sources=self._sources.get(dataset.id, ()),
                 modified_at=self._modified(RecordKind.DATASET, dataset.id),
+                only=only,
             )
 
         return uri_of(EntityType.DATASET, dataset.id), make
 
     def _of_site(self, ident: str) -> Candidate:
         site = self._snapshot.records.sites[ident]
-        return uri_of(EntityType.SITE, ident), lambda: site_entity(
-            site, modified_at=self._modified(RecordKind.SITE, ident)
+        return uri_of(EntityType.SITE, ident), lambda only: site_entity(
+            site, modified_at=self._modified(RecordKind.SITE, ident), only=only
         )
 
     def _of_operator(self, ident: str) -> Candidate:
         found = self._snapshot.records.operators[ident]
-        return uri_of(EntityType.OPERATOR, ident), lambda: operator_entity(
-            found, modified_at=self._modified(RecordKind.OPERATOR, ident)
+        return uri_of(EntityType.OPERATOR, ident), lambda only: operator_entity(
+            found, modified_at=self._modified(RecordKind.OPERATOR, ident), only=only
         )
 
     def _of_placement(self, ident: str, body: str) -> Candidate:
-        def make() -> JsonEntity:
+        def make(_: Only) -> JsonEntity:
             placed, standing = ApprovedPlacement.model_validate_json(body), self._standing
             if standing is None:
                 return placement_entity(placed, None, None)

@@ -7,11 +7,11 @@ E34 (gigabyte), DAY; money and rates have none, and their names say what they ar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from models import AccessRights, ApprovedPlacement, Dataset, DecisionState, Level, Operator, Site
@@ -21,6 +21,7 @@ from placement.provision.ngsi_ld.vocabulary import PROPERTY, RELATIONSHIP
 GIGABYTE = "E34"
 DAY = "DAY"
 _URN = "urn:ngsi-ld:"
+R = TypeVar("R")
 
 
 def uri_of(kind: EntityType, ident: str) -> str:
@@ -49,6 +50,7 @@ def dataset_entity(
     placed_on: datetime | None = None,
     sources: Iterable[str] = (),
     modified_at: datetime | None = None,
+    only: Collection[str] | None = None,
 ) -> JsonEntity:
     """A dataset as its record has it.
 
@@ -58,83 +60,32 @@ def dataset_entity(
         Sites where it is to rest by the plan that stands, and since when; empty: not told.
     sources
         Datasets that it is derived from, those that are told.
+    only
+        Names of attributes that are needed: others of the record are not made; none: all.
     """
-    department = dataset.owner_department
     return entity_of(
         EntityType.DATASET,
         dataset.id,
         modified_at,
-        title=property_of(dataset.title),
-        description=property_of(dataset.description or None),
-        publisher=property_of(department),
-        ownedBy=relationship_of([department_uri(department)] if department else []),
-        contactPoint=property_of(dataset.steward),
-        confidentiality=property_of(dataset.confidentiality),
-        gdprCategory=property_of(dataset.gdpr_category),
-        accessRights=property_of(dataset.access_rights),
-        integrity=property_of(dataset.integrity),
-        availability=property_of(dataset.availability),
-        lawfulBasis=property_of(dataset.lawful_basis),
-        dpia=property_of(dataset.dpia),
-        nonPublicationGrounds=property_of(dataset.non_publication_grounds),
-        highValue=property_of(dataset.high_value),
-        collectedBy=property_of(dataset.collected_by),
-        volume=property_of(dataset.volume_gb, GIGABYTE),
-        monthlyReadVolume=property_of(dataset.monthly_read_gb, GIGABYTE),
-        monthlyEgressVolume=property_of(dataset.monthly_egress_gb, GIGABYTE),
-        storage=property_of(dataset.storage),
-        interfaces=property_of(dataset.interfaces),
-        replicas=property_of(dataset.replicas),
-        readers=property_of(dataset.readers),
-        writers=property_of(dataset.writers),
-        administrators=property_of(dataset.administrators),
-        restsAt=relationship_of(site_uris(dataset.current_sites)),
+        **_made(_DATASET, dataset, only),
         placedAt=relationship_of(site_uris(placed_at), placed_on),
         derivedFrom=relationship_of([uri_of(EntityType.DATASET, one) for one in sorted(sources)]),
     )
 
 
-def site_entity(site: Site, *, modified_at: datetime | None = None) -> JsonEntity:
-    """A site as its record has it."""
-    schemes = dict.fromkeys(each.scheme for each in site.certifications)
-    return entity_of(
-        EntityType.SITE,
-        site.id,
-        modified_at,
-        title=property_of(site.title),
-        operatedBy=relationship_of([uri_of(EntityType.OPERATOR, site.operator)]),
-        kind=property_of(site.kind),
-        country=property_of(site.country),
-        certifications=property_of(tuple(schemes)),
-        sealLevel=property_of(site.seal_level),
-        federation=property_of(site.federation),
-        mfa=property_of(site.mfa),
-        customerHeldKeys=property_of(site.customer_held_keys),
-        auditLogging=property_of(site.audit_logging),
-        interfaces=property_of(site.interfaces),
-        capacity=property_of(site.capacity_gb, GIGABYTE),
-        objectPriceEurPerGbMonth=property_of(site.object_price_eur_per_gb_month),
-        blockPriceEurPerGbMonth=property_of(site.block_price_eur_per_gb_month),
-        egressPriceEurPerGb=property_of(site.egress_price_eur_per_gb),
-        exitNotice=property_of(site.exit_notice_days, DAY),
-        transferWindow=property_of(site.transfer_window_days, DAY),
-        clauses=property_of(site.clauses),
-    )
+def site_entity(
+    site: Site, *, modified_at: datetime | None = None, only: Collection[str] | None = None
+) -> JsonEntity:
+    """A site as its record has it; `only` as of datasets."""
+    return entity_of(EntityType.SITE, site.id, modified_at, **_made(_SITE, site, only))
 
 
-def operator_entity(operator: Operator, *, modified_at: datetime | None = None) -> JsonEntity:
-    """An operator as its record has it."""
-    return entity_of(
-        EntityType.OPERATOR,
-        operator.id,
-        modified_at,
-        title=property_of(operator.title),
-        country=property_of(operator.country),
-        parentJurisdiction=property_of(operator.parent_jurisdiction),
-        extraterritorialExposure=property_of(operator.extraterritorial_exposure),
-        foreignOwnershipShare=property_of(operator.foreign_ownership_share),
-        municipal=property_of(operator.municipal),
-    )
+def operator_entity(
+    operator: Operator, *, modified_at: datetime | None = None, only: Collection[str] | None = None
+) -> JsonEntity:
+    """An operator as its record has it; `only` as of datasets."""
+    made = _made(_OPERATOR, operator, only)
+    return entity_of(EntityType.OPERATOR, operator.id, modified_at, **made)
 
 
 def placement_entity(
@@ -244,3 +195,76 @@ def _plain(value: Any) -> Any:
         # A number, so that it can be compared; /v1 has the exact text.
         return int(value) if value == value.to_integral_value() else float(value)
     return value
+
+
+def _made(
+    makers: Mapping[str, Callable[[R], JsonEntity | None]],
+    record: R,
+    only: Collection[str] | None,
+) -> dict[str, JsonEntity | None]:
+    return {name: make(record) for name, make in makers.items() if only is None or name in only}
+
+
+def _owned(department: str | None) -> JsonEntity | None:
+    return relationship_of([department_uri(department)] if department else [])
+
+
+def _schemes(site: Site) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.scheme for each in site.certifications))
+
+
+_DATASET: Mapping[str, Callable[[Dataset], JsonEntity | None]] = {
+    "title": lambda one: property_of(one.title),
+    "description": lambda one: property_of(one.description or None),
+    "publisher": lambda one: property_of(one.owner_department),
+    "ownedBy": lambda one: _owned(one.owner_department),
+    "contactPoint": lambda one: property_of(one.steward),
+    "confidentiality": lambda one: property_of(one.confidentiality),
+    "gdprCategory": lambda one: property_of(one.gdpr_category),
+    "accessRights": lambda one: property_of(one.access_rights),
+    "integrity": lambda one: property_of(one.integrity),
+    "availability": lambda one: property_of(one.availability),
+    "lawfulBasis": lambda one: property_of(one.lawful_basis),
+    "dpia": lambda one: property_of(one.dpia),
+    "nonPublicationGrounds": lambda one: property_of(one.non_publication_grounds),
+    "highValue": lambda one: property_of(one.high_value),
+    "collectedBy": lambda one: property_of(one.collected_by),
+    "volume": lambda one: property_of(one.volume_gb, GIGABYTE),
+    "monthlyReadVolume": lambda one: property_of(one.monthly_read_gb, GIGABYTE),
+    "monthlyEgressVolume": lambda one: property_of(one.monthly_egress_gb, GIGABYTE),
+    "storage": lambda one: property_of(one.storage),
+    "interfaces": lambda one: property_of(one.interfaces),
+    "replicas": lambda one: property_of(one.replicas),
+    "readers": lambda one: property_of(one.readers),
+    "writers": lambda one: property_of(one.writers),
+    "administrators": lambda one: property_of(one.administrators),
+    "restsAt": lambda one: relationship_of(site_uris(one.current_sites)),
+}
+_SITE: Mapping[str, Callable[[Site], JsonEntity | None]] = {
+    "title": lambda one: property_of(one.title),
+    "operatedBy": lambda one: relationship_of([uri_of(EntityType.OPERATOR, one.operator)]),
+    "kind": lambda one: property_of(one.kind),
+    "country": lambda one: property_of(one.country),
+    "certifications": lambda one: property_of(_schemes(one)),
+    "sealLevel": lambda one: property_of(one.seal_level),
+    "federation": lambda one: property_of(one.federation),
+    "mfa": lambda one: property_of(one.mfa),
+    "customerHeldKeys": lambda one: property_of(one.customer_held_keys),
+    "auditLogging": lambda one: property_of(one.audit_logging),
+    "interfaces": lambda one: property_of(one.interfaces),
+    "capacity": lambda one: property_of(one.capacity_gb, GIGABYTE),
+    "objectPriceEurPerGbMonth": lambda one: property_of(one.object_price_eur_per_gb_month),
+    "blockPriceEurPerGbMonth": lambda one: property_of(one.block_price_eur_per_gb_month),
+    "egressPriceEurPerGb": lambda one: property_of(one.egress_price_eur_per_gb),
+    "exitNotice": lambda one: property_of(one.exit_notice_days, DAY),
+    "transferWindow": lambda one: property_of(one.transfer_window_days, DAY),
+    "clauses": lambda one: property_of(one.clauses),
+}
+_OPERATOR: Mapping[str, Callable[[Operator], JsonEntity | None]] = {
+    "title": lambda one: property_of(one.title),
+    "country": lambda one: property_of(one.country),
+    "parentJurisdiction": lambda one: property_of(one.parent_jurisdiction),
+    "extraterritorialExposure": lambda one: property_of(one.extraterritorial_exposure),
+    "foreignOwnershipShare": lambda one: property_of(one.foreign_ownership_share),
+    "municipal": lambda one: property_of(one.municipal),
+}

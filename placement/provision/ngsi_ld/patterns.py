@@ -90,38 +90,57 @@ class Pattern:
         except _Wrong as wrong:
             raise BadInput([Defect("", "", place, f"the pattern {wrong}")]) from None
         self._states = reader.states
-        self._begin = self._closed({self._first}, "^")
         self._again = self._closed({self._first}, "")
-        self._known: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+        self._kept = 0
+        self._forget()
 
     def found_in(self, text: str, budget: Budget) -> bool:
         """Whether it matches somewhere in a text. Raises BadInput where the budget ends."""
         budget.spend(len(text) + 1)
-        now = self._begin
+        now = 0
         for character in text:
-            if self._last in now:
+            if self._found[now]:
                 return True
-            now = self._after(now, character, budget)
-        if self._last in now:
-            return True
-        ends = "^$" if not text else "$"
-        return self._last in self._closed(now, ends)
+            after = self._moves[now].get(character)
+            now = self._read(now, character, budget) if after is None else after
+        ends = "$" if text else "^$"
+        return self._found[now] or self._last in self._closed(self._sets[now], ends)
 
-    def _after(self, now: frozenset[int], character: str, budget: Budget) -> frozenset[int]:
-        key = (now, character)
-        found = self._known.get(key)
-        if found is None:
-            budget.spend(10 * len(now))
-            moved = {
-                move[1]
-                for state in now
-                if (move := self._states.moves[state]) is not None and move[0](character)
-            }
-            found = self._closed(moved, "") | self._again
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[key] = found
-        return found
+    def _forget(self) -> None:
+        """Know the beginning alone."""
+        self._numbers: dict[frozenset[int], int] = {}
+        self._sets: list[frozenset[int]] = []
+        self._moves: list[dict[str, int]] = []
+        self._found: list[bool] = []
+        self._number(self._closed({self._first}, "^"))
+
+    def _number(self, states: frozenset[int]) -> int:
+        """The number of a set of states."""
+        number = self._numbers.get(states)
+        if number is None:
+            number = self._numbers[states] = len(self._sets)
+            self._sets.append(states)
+            self._moves.append({})
+            self._found.append(self._last in states)
+        return number
+
+    def _read(self, now: int, character: str, budget: Budget) -> int:
+        """What a character leads to, from a set that it was not read in before."""
+        states = self._sets[now]
+        budget.spend(10 * len(states))
+        moved = {
+            move[1]
+            for state in states
+            if (move := self._states.moves[state]) is not None and move[0](character)
+        }
+        found = self._closed(moved, "") | self._again
+        if self._kept >= _KEPT:
+            self._forget()
+            self._kept = 0
+            return self._number(found)
+        self._kept += 1
+        self._moves[now][character] = self._number(found)
+        return self._moves[now][character]
 
     def _closed(self, states: Iterable[int], conditions: str) -> frozenset[int]:
         """These states and all that are reached from them without reading anything."""

@@ -14,7 +14,7 @@ from placement.errors import BadInput, Defect
 from placement.provision.ngsi_ld.matching import meets
 from placement.provision.ngsi_ld.patterns import Budget, Pattern
 from placement.provision.ngsi_ld.query import AllOf, AnyOf, Query, read_query
-from placement.provision.ngsi_ld.representation import SYSTEM, with_attributes
+from placement.provision.ngsi_ld.representation import SYSTEM, attributes_of, with_attributes
 from placement.provision.ngsi_ld.vocabulary import is_name, name_of, type_of
 
 EVERY_TYPE = frozenset(EntityType)
@@ -41,7 +41,12 @@ class Selection:
     @property
     def by_system(self) -> bool:
         """Whether `q` asks for what the service keeps of an entity, such as modifiedAt."""
-        return self.query is not None and _names_system(self.query)
+        return self.query is not None and not names_in(self.query).isdisjoint(SYSTEM)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """Attributes that decide whether an entity is one that is asked for."""
+        return self.attributes | (frozenset() if self.query is None else names_in(self.query))
 
     def takes_id(self, uri: str, budget: Budget) -> bool:
         """Whether an entity's URI is one that is asked for. Raises BadInput for the budget."""
@@ -49,11 +54,22 @@ class Selection:
             return False
         return self.id_pattern is None or self.id_pattern.found_in(uri, budget)
 
-    def shown(self, entity: JsonEntity, budget: Budget) -> JsonEntity | None:
-        """An entity as it is asked for; none where it is not. Raises BadInput for the budget."""
-        if self.query is not None and not meets(entity, self.query, budget):
-            return None
-        return with_attributes(entity, self.attributes) if self.attributes else entity
+    def takes(self, entity: JsonEntity, budget: Budget) -> bool:
+        """Whether an entity has what is asked for. Raises BadInput for the budget.
+
+        Parameters
+        ----------
+        entity
+            Normalized, with those at least of its attributes that are needed.
+        """
+        if self.attributes and self.attributes.isdisjoint(attributes_of(entity)):
+            return False
+        return self.query is None or meets(entity, self.query, budget)
+
+    def told(self, entity: JsonEntity) -> JsonEntity:
+        """An entity that is asked for, with what is asked of it."""
+        shown = with_attributes(entity, self.attributes) if self.attributes else None
+        return shown or entity
 
 
 def read_selection(
@@ -122,7 +138,8 @@ def _within(text: str, place: str) -> str:
     return text
 
 
-def _names_system(query: Query) -> bool:
+def names_in(query: Query) -> frozenset[str]:
+    """The attributes that a query is about."""
     if isinstance(query, AllOf | AnyOf):
-        return any(_names_system(part) for part in query.parts)
-    return query.path[0] in SYSTEM
+        return frozenset().union(*(names_in(part) for part in query.parts))
+    return frozenset({query.path[0]})
