@@ -81,7 +81,7 @@ def _refuse_document_type(content: bytes, file: str) -> None:
     except _Refused:
         message = "declares a document type (DOCTYPE), which is refused: it can hold entity bombs"
         raise _bad(file, message) from None
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: its encoding
         raise _bad(file, f"is not well-formed XML: {_one_line(error)}") from error
 
 
