@@ -17,6 +17,7 @@ from typing import Any
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
 from api.metrics import Metrics
+from api.ngsi_ld import errors as ngsi_ld_errors
 from api.paths import routable
 from api.problems import (
     PROBLEM,
@@ -114,6 +115,7 @@ class _Exchange:
     def __init__(self, scope: HTTPScope, send: Send) -> None:
         self._send = send
         self._head = scope["method"] == "HEAD"
+        self._path = scope["path"]
         self.request_id = _request_id(scope)
         self.began = time.perf_counter()
         self.status = 0
@@ -133,13 +135,14 @@ class _Exchange:
         body = problem_bytes(
             error.status_code, error.code, "Bad request", error.detail, self.request_id
         )
+        status, media_type = error.status_code, PROBLEM
+        if self._path.startswith(ngsi_ld_errors.PREFIX):
+            (status, body), media_type = ngsi_ld_errors.translated(body), ngsi_ld_errors.JSON
         headers = [
-            (b"content-type", PROBLEM.encode()),
+            (b"content-type", media_type.encode()),
             (b"content-length", str(len(body)).encode()),
         ]
-        await self.send(
-            {"type": "http.response.start", "status": error.status_code, "headers": headers}
-        )
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -73,14 +73,15 @@ def _spoken(handler: Handler) -> Handler:
     return handle
 
 
-def _translated(response: Response[bytes]) -> Response[bytes]:
-    document = json.loads(response.content)
+def translated(body: bytes) -> tuple[int, bytes]:
+    """Status and bytes of a problem document of ours as the standard has it."""
+    document = json.loads(body)
     known = TYPES.get(document["code"])
     if known is not None:
         document |= {"type": TYPE + known[0], "status": known[1]}
-    return Response(
-        json.dumps(document, allow_nan=False).encode(),
-        status_code=document["status"],
-        media_type=JSON,
-        headers=dict(response.headers),
-    )
+    return document["status"], json.dumps(document, allow_nan=False).encode()
+
+
+def _translated(response: Response[bytes]) -> Response[bytes]:
+    status, body = translated(response.content)
+    return Response(body, status_code=status, media_type=JSON, headers=dict(response.headers))

@@ -328,6 +328,8 @@ def test_what_else_is_refused(ask):
     refused(ask(site, headers={"ngsild-tenant": "soest"}), 404, "NonexistentTenant")
     foreign = {"link": f'<https://example.org/c.jsonld>; rel="{LINK}"'}
     refused(ask(site, headers=foreign), 422, "OperationNotSupported")
+    for target in (f"{ENTITIES}/%00", f"{ENTITIES}?type=%ff", f"{ENTITIES}/{'a' * 9000}"):
+        refused(ask(target), 400, "BadRequestData")
     ours = {"link": f'<http://city.test{CONTEXT_PATH}>; rel="{LINK}"; type="application/ld+json"'}
     assert ask(site, headers=ours).status_code == 200
 

@@ -140,8 +140,14 @@ def test_a_repeated_request_makes_one_subscription(ask):
 # -- what a delivery says ------------------------------------------------------------------------
 
 
+def sent(subscription):
+    told = message(subscription, event(), "https://city.example")
+    assert told is not None
+    return told
+
+
 def test_a_delivery_of_a_kept_subscription(ask, city):
-    body, headers = message(stored(city, made(ask)), event(), "https://city.example")
+    body, headers = sent(stored(city, made(ask)))
     assert headers == {
         "content-type": "application/json",
         "link": "<https://city.example/ngsi-ld/v1/jsonldContexts/placement.jsonld>; "
@@ -152,7 +158,7 @@ def test_a_delivery_of_a_kept_subscription(ask, city):
     assert told["data"][0]["placedAt"]["object"] == "urn:ngsi-ld:Site:townhall"
     endpoint = {"uri": f"https://{HOST}/notify", "accept": "application/ld+json"}
     linked = stored(city, made(ask, notification={"endpoint": endpoint}))
-    body, headers = message(linked, event(), "https://city.example")
+    body, headers = sent(linked)
     assert headers == {"content-type": "application/ld+json"}
     assert len(json.loads(body)["@context"]) == 2
     silent = stored(city, made(ask, entities=[{"type": "Site"}]))
@@ -208,7 +214,22 @@ def test_bodies_that_are_no_json_object(ask):
 
 def test_three_hundred_broken_bodies_get_a_clear_answer(ask):
     chance = random.Random(46)
-    leaves = (None, True, 0, -1.5, "", "a b", "(", [], {}, [[]], [{}], {"a": {}}, "\x00", "\ud800x")
+    leaves: tuple[Any, ...] = (
+        None,
+        True,
+        0,
+        -1.5,
+        "",
+        "a b",
+        "(",
+        [],
+        {},
+        [[]],
+        [{}],
+        {"a": {}},
+        "\x00",
+        "\ud800x",
+    )
     names = (
         *("type", "id", "entities", "watchedAttributes", "q", "isActive", "notification"),
         *("notificationTrigger", "@context", "description", "expiresAt", "", "\x00"),

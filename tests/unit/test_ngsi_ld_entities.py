@@ -17,6 +17,7 @@ from models import (
     DecisionState,
     HostedAt,
     HostObligation,
+    Level,
     StorageKind,
 )
 from models.ngsi_ld import EntityType, Representation
@@ -65,7 +66,7 @@ def placed(*sites):
         department="Civil affairs",
         sites=hosts,
         from_sites=("old",),
-        confidentiality=2,
+        confidentiality=Level.NORMAL,
         gdpr_category=None,
         access_rights=AccessRights.NON_PUBLIC,
         storage=StorageKind.OBJECT,
@@ -178,7 +179,9 @@ def test_concise_leaves_out_what_can_be_told_from_the_rest():
 
 def test_some_attributes_alone_or_none_of_them():
     entity = ENTITIES[EntityType.DATASET]
-    assert set(with_attributes(entity, {"title", "no"})) == {"id", "type", "modifiedAt", "title"}
+    shown = with_attributes(entity, {"title", "no"})
+    assert shown is not None
+    assert set(shown) == {"id", "type", "modifiedAt", "title"}
     assert with_attributes(entity, {"no"}) is None
 
 
@@ -201,7 +204,9 @@ def test_every_attribute_expands_to_a_term_with_its_value(kind):
             assert found == {URIRef(each) for each in values(entity, name)}
         else:
             found = set(graph.objects(node, URIRef(NGSI_LD + "hasValue")))
-            assert {each.toPython() for each in found} == set(values(entity, name)), name
+            assert {each.toPython() for each in found if isinstance(each, Literal)} == set(
+                values(entity, name)
+            ), name
         for part in ("unitCode", "observedAt"):
             stated = graph.value(node, URIRef(NGSI_LD + part))
             assert (str(stated) if stated else None) == entity[name].get(part)

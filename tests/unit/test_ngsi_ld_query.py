@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from placement.provision.ngsi_ld.patterns import Budget
 from placement.provision.ngsi_ld.query import read_query
 from placement.provision.ngsi_ld.selection import read_selection
 
-ENTITY = {
+ENTITY: dict[str, Any] = {
     "id": "urn:ngsi-ld:Dataset:bomen",
     "type": "Dataset",
     "modifiedAt": "2026-03-01T10:00:00.000Z",

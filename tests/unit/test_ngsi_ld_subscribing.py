@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from rdflib import URIRef
@@ -251,13 +252,27 @@ def test_a_subscription_survives_being_kept():
 
 def test_ten_thousand_broken_subscriptions_are_refused_or_understood():
     chance, understood = random.Random(44), 0
-    leaves = (None, True, 0, -1, 1.5, "", "Dataset", "a b", [], {}, ["x"], [{"type": "Site"}], "(")
+    leaves: tuple[Any, ...] = (
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        "",
+        "Dataset",
+        "a b",
+        [],
+        {},
+        ["x"],
+        [{"type": "Site"}],
+        "(",
+    )
     names = (
         *("type", "id", "entities", "watchedAttributes", "q", "isActive", "@context"),
         *("notificationTrigger", "notification", "description", "throttling", "__proto__"),
     )
     for _ in range(10_000):
-        document = {
+        document: dict[str, Any] = {
             "type": "Subscription",
             "entities": [{"type": "Dataset"}],
             "notification": {"endpoint": {"uri": "https://broker.example/"}},
