@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, post, put
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.conditional import precondition
 from api.injected import InjectedCaller, InjectedCity
@@ -162,15 +162,15 @@ async def rotate_secret(
 async def list_deliveries(
     subscription: FromPath[str],
     city: InjectedCity,
-    state: FromQuery[DeliveryState | None] = None,
+    in_state: Annotated[DeliveryState | None, QueryParameter(name="state")] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[Delivery]]:
     """What was, is or could not be delivered, in the order of events."""
-    cursors, bound = Cursors(city.audit_key), {"subscription": subscription, "state": state}
+    cursors, bound = Cursors(city.audit_key), {"subscription": subscription, "state": in_state}
     after = int(cursors.read(cursor, "sequence", bound)[0]) if cursor else None
     rows = await in_reader(
-        subscriptions.deliveries, city, subscription, limit + 1, state=state, after=after
+        subscriptions.deliveries, city, subscription, limit + 1, state=in_state, after=after
     )
     items, following = page(
         rows, limit, lambda last: cursors.make("sequence", bound, [last.sequence])
