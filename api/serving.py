@@ -10,6 +10,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def serve(
     host, port
         Where to listen; port 0: any free one.
     works
-        Whether jobs are done in this process.
+        Whether jobs are done, and events delivered, in this process.
     local
         Issues tokens for development. Then only this machine may connect.
     started
@@ -82,13 +83,15 @@ def _run(city: City, listening: socket.socket, *, works: bool) -> None:
 
 
 async def _serving(city: City, listening: socket.socket, *, works: bool) -> None:
+    from api.delivering import delivering
     from api.queue import job_engine
     from placement.service.handlers import HANDLERS
 
     server = _server(city)
-    async with job_engine(city, HANDLERS, works=works):
-        await server.serve(sockets=[listening])
-        await city.permissions.hang_up()
+    with delivering(city) if works else nullcontext():
+        async with job_engine(city, HANDLERS, works=works):
+            await server.serve(sockets=[listening])
+            await city.permissions.hang_up()
 
 
 def _server(city: City) -> uvicorn.Server:

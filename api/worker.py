@@ -1,4 +1,4 @@
-"""`placement worker`: a process that does jobs, and nothing else."""
+"""`placement worker`: a process that does jobs and delivers events, and nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
+from api.delivering import delivering
 from api.queue import job_engine
 from placement.service.working import Handlers
 
@@ -36,5 +37,6 @@ async def _until_told(city: City, handlers: Handlers) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, tell, number)
-    async with job_engine(city, handlers):
-        await told.wait()
+    with delivering(city):
+        async with job_engine(city, handlers):
+            await told.wait()

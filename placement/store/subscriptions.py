@@ -5,7 +5,8 @@ A secret is kept sealed: this module neither seals nor opens it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,16 @@ from placement.store.tables import (
     SubscriptionRow,
     SubscriptionSecretRow,
 )
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """What is needed to deliver to a subscription."""
+
+    subscription: Subscription
+    """Without its counts."""
+    secrets: tuple[tuple[SecretInfo, str], ...]
+    """With their sealed texts, the current one first."""
 
 
 class Subscriptions:
@@ -155,6 +166,13 @@ class Subscriptions:
         found = self._secrets([id_])
         return tuple((_info(row), row.sealed) for row in found)
 
+    def receiver(self, id_: str) -> Receiver | None:
+        """A subscription as the deliverer needs it; none: it was deleted."""
+        row = self._session.get(SubscriptionRow, id_)
+        if row is None:
+            return None
+        return Receiver(_subscription(row, (), {}), self.secrets(id_))
+
     # -- parts ------------------------------------------------------------------------------
 
     def _row(self, id_: str) -> SubscriptionRow:
@@ -181,21 +199,7 @@ class Subscriptions:
         ids = [row.id for row in rows]
         secrets, counts = self._secrets(ids), self._counts(ids)
         return tuple(
-            Subscription(
-                id=row.id,
-                version=row.version,
-                url=row.url,
-                form=SubscriptionForm(row.form),
-                filter=EventFilter.model_validate(row.filter),
-                description=row.description,
-                state=SubscriptionState(row.state),
-                created_at=row.created_at,
-                created_by=row.created_by,
-                secrets=tuple(_info(secret) for secret in secrets if secret.subscription == row.id),
-                waiting=counts.get((row.id, DeliveryState.PENDING.value), 0),
-                dead=counts.get((row.id, DeliveryState.DEAD.value), 0),
-                ngsi_ld=row.ngsi_ld,
-            )
+            _subscription(row, [one for one in secrets if one.subscription == row.id], counts)
             for row in rows
         )
 
@@ -209,6 +213,28 @@ class Subscriptions:
         )
         found = self._session.execute(query)
         return {(subscription, state): count for subscription, state, count in found}
+
+
+def _subscription(
+    row: SubscriptionRow,
+    secrets: Sequence[SubscriptionSecretRow],
+    counts: Mapping[tuple[str, str], int],
+) -> Subscription:
+    return Subscription(
+        id=row.id,
+        version=row.version,
+        url=row.url,
+        form=SubscriptionForm(row.form),
+        filter=EventFilter.model_validate(row.filter),
+        description=row.description,
+        state=SubscriptionState(row.state),
+        created_at=row.created_at,
+        created_by=row.created_by,
+        secrets=tuple(map(_info, secrets)),
+        waiting=counts.get((row.id, DeliveryState.PENDING.value), 0),
+        dead=counts.get((row.id, DeliveryState.DEAD.value), 0),
+        ngsi_ld=row.ngsi_ld,
+    )
 
 
 def _info(row: SubscriptionSecretRow) -> SecretInfo:
