@@ -46,59 +46,44 @@ class Serialization(StrEnum):
     JSON_LD = "json-ld"
 
 
+FormArgument = Annotated[Form, typer.Argument(help="What for.")]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="PLAN", help="Plan file, as `decide --out` wrote it."),
+]
+OutPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        rich_help_panel=OUTPUT,
+        help="File to write instead of standard output; for kubernetes, a new folder.",
+    ),
+]
+All = Annotated[bool, typer.Option("--list", rich_help_panel=ANSIBLE, help="All groups and hosts.")]
+Host = Annotated[
+    str | None,
+    typer.Option("--host", metavar="HOST", rich_help_panel=ANSIBLE, help="One host's variables."),
+]
+LabelPrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--label-prefix",
+        metavar="DOMAIN",
+        rich_help_panel="Kubernetes",
+        help="What labels and annotations begin with. Default: placement.example.",
+    ),
+]
+
+
 def export(
-    form: Annotated[Form, typer.Argument(help="What for.")],
-    plan: Annotated[
-        Path | None,
-        typer.Option("--plan", metavar="PLAN", help="Plan file, as `decide --out` wrote it."),
-    ] = None,
+    form: FormArgument,
+    plan: PlanOption = None,
     server: Server = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="PATH",
-            rich_help_panel=OUTPUT,
-            help="File to write instead of standard output; for kubernetes, a new folder.",
-        ),
-    ] = None,
-    list_: Annotated[
-        bool, typer.Option("--list", rich_help_panel=ANSIBLE, help="All groups and hosts.")
-    ] = False,
-    host: Annotated[
-        str | None,
-        typer.Option(
-            "--host", metavar="HOST", rich_help_panel=ANSIBLE, help="One host's variables."
-        ),
-    ] = None,
-    label_prefix: Annotated[
-        str | None,
-        typer.Option(
-            "--label-prefix",
-            metavar="DOMAIN",
-            rich_help_panel="Kubernetes",
-            help="What labels and annotations begin with. Default: placement.example.",
-        ),
-    ] = None,
-    serialization: Annotated[
-        Serialization,
-        typer.Option("--serialization", rich_help_panel=DCAT, help="How RDF is written."),
-    ] = Serialization.TURTLE,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base",
-            metavar="IRI",
-            rich_help_panel=DCAT,
-            help="What IRIs begin with where none is known. Default: a domain that never resolves.",
-        ),
-    ] = None,
-    only_public: Annotated[
-        bool,
-        typer.Option(
-            "--only-public", rich_help_panel=DCAT, help="Leave out datasets that are not public."
-        ),
-    ] = False,
+    out: OutPath = None,
+    list_: All = False,
+    host: Host = None,
+    label_prefix: LabelPrefix = None,
     quiet: Quiet = False,
 ) -> int:
     """Where datasets are to rest and what their hosts must do, for Ansible, Terraform and others.
@@ -111,11 +96,6 @@ def export(
         raise typer.BadParameter("either --list or --host", param_hint="--host")
     if out and form is not Form.KUBERNETES:
         check_target(out, inputs=(plan,))
-    if form is Form.DCAT_AP:
-        asked = {"serialization": serialization.value, "base": base, "only_public": only_public}
-        return _show(_dcat_ap(plan, chosen_server(server, plan=plan), asked), out, form, quiet)
-    if base or only_public or serialization is not Serialization.TURTLE:
-        raise typer.BadParameter("only for dcat-ap", param_hint="--serialization, --base")
     query = _query() if form is Form.TERRAFORM_EXTERNAL else None
     export = _found(plan, chosen_server(server, plan=plan))
     if form is Form.KUBERNETES and out:
@@ -123,33 +103,12 @@ def export(
         note(f"manifests written to {out}", quiet=quiet)
         return DONE
     content = _content(form, export, query, label_prefix, list_=list_, host=host)
-    return _show(content, out, form, quiet)
-
-
-def _show(content: bytes, out: Path | None, form: Form, quiet: bool) -> int:
     if out is None:
         emit(content)
     else:
         _write(content, out)
         note(f"{form.value} written to {out}", quiet=quiet)
     return DONE
-
-
-def _dcat_ap(plan: Path | None, url: str | None, asked: dict[str, Any]) -> bytes:
-    """The catalogue and its placements, as a portal harvests them."""
-    from placement import service
-    from placement.service import exporting, exporting_catalog
-
-    if plan is not None:
-        found = exporting_catalog.dcat_ap_of_plan(service.read_plan(plan), str(plan), **asked)
-        return found.encode()
-    if url is None:
-        raise typer.BadParameter(_NO_SOURCE)
-    with connected(url) as client:
-        placements = tuple(client.placements())
-        number = exporting.standing_decision(placements)
-        whole = client.plan(number)
-    return exporting_catalog.dcat_ap_of_approved(placements, whole, number, **asked).encode()
 
 
 def _check_options(form: Form, out: Path | None, prefix: str | None, *, script: bool) -> None:
