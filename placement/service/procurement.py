@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # a command line that works on files should not wait for the 
     from placement.service.city import Caller, City
 
 ENDING_WITHIN_DAYS = 180
-"""Half a year: what a tender above the European thresholds takes, with little to spare."""
+"""Half a year: time enough for a tender."""
 
 
 def checklist(policies: Path | None, settings: Settings) -> ClauseChecklist:
@@ -220,9 +220,18 @@ def _active(city: City) -> PolicyRevision:
     return active
 
 
+_stated_last: dict[str, ClauseChecklist] = {}
+"""Revision -> its checklist, of the last one asked about: a revision names its content."""
+
+
 def _stated(city: City, active: PolicyRevision) -> ClauseChecklist:
     from placement.store.policies import Policies
 
-    with city.store.reading() as tx:
-        files = Policies(tx).files(active.files)
-    return stated_clauses(bundle_of(files), city.settings.opa_bin)
+    found = _stated_last.get(active.revision)
+    if found is None:
+        with city.store.reading() as tx:
+            files = Policies(tx).files(active.files)
+        found = stated_clauses(bundle_of(files), city.settings.opa_bin)
+        _stated_last.clear()
+        _stated_last[active.revision] = found
+    return found
