@@ -76,7 +76,7 @@ def event(
         "type": kind.value,
         "time": NOW.isoformat(),
         "datacontenttype": "application/json",
-        "sequence": f"{sequence:018}",
+        "placementsequence": sequence,
         "data": change() if data is None else data,
         **other,
     }

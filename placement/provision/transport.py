@@ -19,6 +19,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ class Sender:
         self._sessions: dict[str, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> Sender:
-        tls = self._tls or ssl.create_default_context()
+        tls = self._tls or _default_tls()
         for scheme in ("https", "http"):
             self._sessions[scheme] = _session(self._guard, scheme, self._most, tls)
         return self
@@ -135,6 +136,12 @@ class Sender:
 
 class _Refused(Exception):
     """The guard's refusal, on its way through a library that knows OSError alone."""
+
+
+@cache
+def _default_tls() -> ssl.SSLContext:
+    """Reading all authorities takes long: once for all senders of a process."""
+    return ssl.create_default_context()
 
 
 def _session(guard: Guard, scheme: str, most: int, tls: ssl.SSLContext) -> aiohttp.ClientSession:

@@ -355,6 +355,9 @@ def test_names_of_places_are_short_plain_and_never_another_pairs():
 # -- the command --------------------------------------------------------------------------------
 
 
+ASKED: list[tuple[str, str | None]] = []
+
+
 class Service(BaseHTTPRequestHandler):
     """A service that has no such plan."""
 
@@ -364,7 +367,7 @@ class Service(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        self.server.asked.append((self.path, self.headers["authorization"]))
+        ASKED.append((self.path, self.headers["authorization"]))
 
     def log_message(self, *_):
         pass
@@ -375,7 +378,7 @@ def test_the_command_asks_the_service_for_the_certificate(tmp_path):
     root.mkdir()
     (tmp_path / "token").write_text("tok-1\n")
     with HTTPServer(("127.0.0.1", 0), Service) as service:
-        service.asked = []
+        ASKED.clear()
         thread = threading.Thread(target=service.serve_forever, args=(0.01,))
         thread.start()
         service_url = f"http://127.0.0.1:{service.server_address[1]}"
@@ -386,7 +389,7 @@ def test_the_command_asks_the_service_for_the_certificate(tmp_path):
         finally:
             service.shutdown()
             thread.join(30)
-    assert service.asked == [("/v1/decisions/7/plan", "Bearer tok-1")]
+    assert ASKED == [("/v1/decisions/7/plan", "Bearer tok-1")]
     assert not list(root.iterdir())
 
 

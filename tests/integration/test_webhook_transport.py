@@ -77,23 +77,24 @@ class Peer:
         writer.transport.abort()
 
 
-def dns(*answers):
-    """A DNS that says one thing after another, the last one for ever; it counts its questions."""
+class Dns:
+    """Says one thing after another, the last one for ever; it counts its questions."""
 
-    async def look_up(host, port):
-        look_up.asked += 1
-        answer = answers[min(look_up.asked, len(answers)) - 1]
+    def __init__(self, *answers):
+        self._answers = answers
+        self.asked = 0
+
+    async def __call__(self, host, port):
+        self.asked += 1
+        answer = self._answers[min(self.asked, len(self._answers)) - 1]
         if isinstance(answer, OSError):
             raise answer
         return answer
 
-    look_up.asked = 0
-    return look_up
-
 
 def guard_of(look_up=None, networks=("127.0.0.1/32",), hosts=(NAME, "127.0.0.1")):
     allowed = [ipaddress.ip_network(network) for network in networks]
-    return Guard(hosts, allowed, look_up or dns(("127.0.0.1",)))
+    return Guard(hosts, allowed, look_up or Dns(("127.0.0.1",)))
 
 
 async def post(peer, guard=None, scheme="http", path="/in", **options) -> Reply:
@@ -162,7 +163,7 @@ def test_an_answer_of_the_dns_that_changes_after_the_check_is_seen():
     """Rebinding: the name was fine when the subscription was made, and leads elsewhere now."""
 
     async def story():
-        look_up = dns(("127.0.0.1",), ("127.0.0.2",))
+        look_up = Dns(("127.0.0.1",), ("127.0.0.2",))
         guard = guard_of(look_up)
         async with Peer() as fine, Peer(address="127.0.0.2", port=fine.port) as inside:
             url = f"http://{NAME}:{fine.port}/"
@@ -181,7 +182,7 @@ def test_the_dns_is_asked_once_for_a_connection_which_goes_to_what_it_said():
     """Between check and connection nobody asks again: what would be said then does not matter."""
 
     async def story():
-        look_up = dns(("127.0.0.1",), ("127.0.0.2",))
+        look_up = Dns(("127.0.0.1",), ("127.0.0.2",))
         async with Peer() as fine, Peer(address="127.0.0.2", port=fine.port) as inside:
             reply = await post(fine, guard_of(look_up))
             return reply, look_up.asked, fine.connections, inside.connections
@@ -191,7 +192,7 @@ def test_the_dns_is_asked_once_for_a_connection_which_goes_to_what_it_said():
 
 def test_an_open_connection_stays_with_its_address_and_a_new_one_asks_again():
     async def story():
-        look_up = dns(("127.0.0.1",), ("127.0.0.2",))
+        look_up = Dns(("127.0.0.1",), ("127.0.0.2",))
         async with (
             Peer() as fine,
             Peer(address="127.0.0.2", port=fine.port) as inside,
@@ -214,7 +215,7 @@ def test_an_open_connection_stays_with_its_address_and_a_new_one_asks_again():
 def test_a_name_with_one_address_inside_is_not_connected_to_at_all():
     async def story():
         async with Peer() as peer:
-            reply = await post(peer, guard_of(dns(("127.0.0.1", "127.0.0.2"))))
+            reply = await post(peer, guard_of(Dns(("127.0.0.1", "127.0.0.2"))))
             return reply, peer.connections
 
     reply, connections = asyncio.run(story())
@@ -302,7 +303,7 @@ def test_a_cookie_is_not_kept():
 )
 def test_a_url_that_settings_do_not_allow_any_more_is_not_posted_to(url):
     async def story():
-        look_up = dns(("127.0.0.1",))
+        look_up = Dns(("127.0.0.1",))
         async with Sender(guard_of(look_up)) as sender:
             return await sender.post(url, {}, b"{}"), look_up.asked
 
@@ -435,7 +436,7 @@ def test_nobody_there_a_closed_door_and_an_unknown_name_are_told_apart():
         async with Peer(hang_up) as peer:
             closed = await post(peer)
         nobody = await post(peer)
-        unknown = await post(peer, guard_of(dns(socket.gaierror(-2, SECRET))))
+        unknown = await post(peer, guard_of(Dns(socket.gaierror(-2, SECRET))))
         return closed.error, nobody.error, unknown.error
 
     assert asyncio.run(story()) == (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
+import threading
 
 import pytest
 
@@ -73,11 +75,12 @@ def test_a_network_in_another_form_is_refused_by_name(network):
 
 def test_who_asks_for_a_name_that_is_asked_waits_with_it(monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        lookup.socket,
-        "getaddrinfo",
-        lambda host, port, **_: asked.append(host) or [(2, 1, 6, "", ("10.0.0.1", port))],
-    )
+
+    def count(host, port, **_):
+        asked.append(host)
+        return [(2, 1, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", count)
     look_up = lookup._SystemLookup()
 
     async def both():
@@ -92,8 +95,6 @@ def test_who_asks_for_a_name_that_is_asked_waits_with_it(monkeypatch):
 
 
 def test_who_gives_up_does_not_spoil_it_for_the_others(monkeypatch):
-    import threading
-
     go = threading.Event()
     asked = []
 
@@ -102,7 +103,7 @@ def test_who_gives_up_does_not_spoil_it_for_the_others(monkeypatch):
         assert go.wait(30)
         return [(10, 1, 6, "", ("fe80::1", port, 0, 3)), (10, 1, 6, "", ("fd12::1", port, 0, 0))]
 
-    monkeypatch.setattr(lookup.socket, "getaddrinfo", slow)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
     look_up = lookup._SystemLookup()
 
     async def story():
@@ -121,8 +122,8 @@ def test_who_gives_up_does_not_spoil_it_for_the_others(monkeypatch):
 
 def test_a_name_that_nobody_has_is_an_error_of_the_network(monkeypatch):
     def none(host, port, **_):
-        raise lookup.socket.gaierror(-2, "Name or service not known")
+        raise socket.gaierror(-2, "Name or service not known")
 
-    monkeypatch.setattr(lookup.socket, "getaddrinfo", none)
+    monkeypatch.setattr(socket, "getaddrinfo", none)
     with pytest.raises(OSError, match="not known"):
         asyncio.run(lookup._SystemLookup()("a.example", 443))

@@ -11,10 +11,11 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from models import DatasetChange, DatasetDrift, EventType, PlanEnded
+from models import DatasetChange, DatasetDrift, EventType, OutboxEvent, PlanEnded
 from placement.client.receiver import Receiver, Refuse, Result
 from placement.client.receiving.journal import Journal
 from placement.errors import BadInput, ServiceError
+from placement.provision.cloud_event import cloud_event
 from tests.message_cases import NOW, OTHER_SECRET, SECRET, certificate, change, event, signed
 
 KEY = SECRET.removeprefix("whsec_")
@@ -73,6 +74,36 @@ def test_what_the_services_library_signs_and_other_libraries_do_is_the_same(hook
         "webhook-signature": Webhook(SECRET).sign(f"evt_{1:032x}", NOW, body.decode()),
     }
     assert hook.receiver.handle(headers, body).status == 200
+
+
+def test_what_the_service_tells_is_what_the_receiver_understands(hook):
+    told = OutboxEvent(
+        sequence=5,
+        id=f"evt_{5:032x}",
+        type=EventType.DATASET_PLACED,
+        at=NOW,
+        dataset="bomen",
+        decision=7,
+        sites=("eu-north",),
+        operators=("operator",),
+        department="groen",
+        data=DatasetChange.model_validate(change()).model_dump(mode="json"),
+    )
+    ended = told.model_copy(
+        update={
+            "id": f"evt_{6:032x}",
+            "type": EventType.PLAN_SUPERSEDED,
+            "dataset": None,
+            "data": {"decision": 7, "plan": "a" * 64, "replaced_by": 8},
+        }
+    )
+    for one in (told, ended):
+        assert hook.handle(cloud_event(one), ident=one.id).status == 200
+    assert [(one.id, one.sequence, one.at, one.dataset) for one in hook.asked] == [
+        (told.id, 5, NOW, "bomen"),
+        (ended.id, 5, NOW, None),
+    ]
+    assert hook.asked[0].data == DatasetChange.model_validate(change())
 
 
 @pytest.mark.parametrize(
@@ -246,12 +277,15 @@ def test_a_body_that_is_no_message_is_refused_for_good(hook, body):
         {"type": "placement.dataset.exploded"},
         {"time": "2026-11-02T09:30:00"},
         {"time": None},
-        {"sequence": "0"},
-        {"sequence": "-1"},
-        {"sequence": "9" * 19},
-        {"sequence": None},
-        {"sequence": True},
-        {"sequence": 1.5},
+        {"placementsequence": 0},
+        {"placementsequence": -1},
+        {"placementsequence": 2**63},
+        {"placementsequence": None},
+        {"placementsequence": True},
+        {"placementsequence": 1.0},
+        {"placementsequence": "1"},
+        {"partitionkey": "lampen"},
+        {"partitionkey": 1},
         {"datacontenttype": "text/xml"},
         {"data": None},
         {"data": []},
@@ -277,7 +311,7 @@ def test_a_message_with_a_part_that_is_not_as_it_should_be_is_refused_for_good(h
 
 def test_extensions_that_we_do_not_know_are_let_be(hook):
     said = {**event(), "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-    assert hook.handle({**said, "subject": "bomen", "sequence": 1}).status == 200
+    assert hook.handle({**said, "subject": "dataset/bomen", "partitionkey": "bomen"}).status == 200
 
 
 # -- expired, withdrawn, not certified ----------------------------------------------------------
@@ -395,7 +429,7 @@ def test_an_effect_may_refuse_for_good(hook):
 
 
 def test_what_an_effect_writes_into_the_journal_is_kept_exactly_when_it_is_done(tmp_path):
-    fails = []
+    fails: list[str] = []
 
     def count(received, journal):
         journal.execute("CREATE TABLE IF NOT EXISTS counted (id TEXT)")

@@ -46,7 +46,7 @@ class Received(Frozen):
 
 
 class _Envelope(Frozen):
-    """CloudEvents 1.0 and the one extension that we need; others are left out before."""
+    """CloudEvents 1.0 and the two extensions that we need; others are left out before."""
 
     specversion: Literal["1.0"]
     id: Annotated[str, Field(pattern=r"^evt_[0-9a-f]{32}$")]
@@ -56,8 +56,9 @@ class _Envelope(Frozen):
     subject: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    sequence: Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
-    """Digits, with zeros before them or not: as the CloudEvents extension "sequence" has it."""
+    placementsequence: Annotated[int, Field(ge=1, lt=2**63, strict=True)]
+    partitionkey: str | None = None
+    """The dataset, where the event concerns one."""
     data: dict[str, Any]
 
 
@@ -78,9 +79,6 @@ def read_message(body: bytes, ident: str) -> Received:
     extensions = document.keys() - _Envelope.model_fields.keys()
     if not all(_EXTENSION.fullmatch(name) for name in extensions) or "data_base64" in document:
         raise Refuse("not a message: an attribute that CloudEvents 1.0 does not know")
-    number = document.get("sequence")
-    if isinstance(number, int) and not isinstance(number, bool):
-        document["sequence"] = str(number)
     try:
         envelope = _Envelope.model_validate(
             {name: value for name, value in document.items() if name not in extensions}
@@ -90,7 +88,7 @@ def read_message(body: bytes, ident: str) -> Received:
         data = _DATA[envelope.type].model_validate_json(told, strict=True)
         received = Received(
             id=envelope.id,
-            sequence=int(envelope.sequence),
+            sequence=envelope.placementsequence,
             type=envelope.type,
             at=envelope.time,
             source=envelope.source,
@@ -102,6 +100,8 @@ def read_message(body: bytes, ident: str) -> Received:
     except ValueError as error:
         raise Refuse("not a message: a number is too large") from error
     _require_sense(received, ident)
+    if envelope.partitionkey not in (None, received.dataset):
+        raise Refuse("not a message: its partition key is another dataset")
     return received
 
 
