@@ -74,6 +74,25 @@ LabelPrefix = Annotated[
         help="What labels and annotations begin with. Default: placement.example.",
     ),
 ]
+SerializationOption = Annotated[
+    Serialization,
+    typer.Option("--serialization", rich_help_panel=DCAT, help="How RDF is written."),
+]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="IRI",
+        rich_help_panel=DCAT,
+        help="What IRIs begin with where none is known. Default: a domain that never resolves.",
+    ),
+]
+OnlyPublic = Annotated[
+    bool,
+    typer.Option(
+        "--only-public", rich_help_panel=DCAT, help="Leave out datasets that are not public."
+    ),
+]
 
 
 def export(
@@ -84,6 +103,9 @@ def export(
     list_: All = False,
     host: Host = None,
     label_prefix: LabelPrefix = None,
+    serialization: SerializationOption = Serialization.TURTLE,
+    base: Base = None,
+    only_public: OnlyPublic = False,
     quiet: Quiet = False,
 ) -> int:
     """Where datasets are to rest and what their hosts must do, for Ansible, Terraform and others.
@@ -96,6 +118,11 @@ def export(
         raise typer.BadParameter("either --list or --host", param_hint="--host")
     if out and form is not Form.KUBERNETES:
         check_target(out, inputs=(plan,))
+    if form is Form.DCAT_AP:
+        asked = {"serialization": serialization.value, "base": base, "only_public": only_public}
+        return _show(_dcat_ap(plan, chosen_server(server, plan=plan), asked), out, form, quiet)
+    if base or only_public or serialization is not Serialization.TURTLE:
+        raise typer.BadParameter("only for dcat-ap", param_hint="--serialization, --base")
     query = _query() if form is Form.TERRAFORM_EXTERNAL else None
     export = _found(plan, chosen_server(server, plan=plan))
     if form is Form.KUBERNETES and out:
@@ -103,12 +130,33 @@ def export(
         note(f"manifests written to {out}", quiet=quiet)
         return DONE
     content = _content(form, export, query, label_prefix, list_=list_, host=host)
+    return _show(content, out, form, quiet)
+
+
+def _show(content: bytes, out: Path | None, form: Form, quiet: bool) -> int:
     if out is None:
         emit(content)
     else:
         _write(content, out)
         note(f"{form.value} written to {out}", quiet=quiet)
     return DONE
+
+
+def _dcat_ap(plan: Path | None, url: str | None, asked: dict[str, Any]) -> bytes:
+    """The catalogue and its placements, as a portal harvests them."""
+    from placement import service
+    from placement.service import exporting, exporting_catalog
+
+    if plan is not None:
+        found = exporting_catalog.dcat_ap_of_plan(service.read_plan(plan), str(plan), **asked)
+        return found.encode()
+    if url is None:
+        raise typer.BadParameter(_NO_SOURCE)
+    with connected(url) as client:
+        placements = tuple(client.placements())
+        number = exporting.standing_decision(placements)
+        whole = client.plan(number)
+    return exporting_catalog.dcat_ap_of_approved(placements, whole, number, **asked).encode()
 
 
 def _check_options(form: Form, out: Path | None, prefix: str | None, *, script: bool) -> None:
