@@ -338,7 +338,9 @@ def _loaded(form: ImportFormat, path: Path, folder: Path) -> Incoming:
         if form == "eu-cloud-prices":
             return Incoming(None, load_register(path, form))
         if form == "openlineage":
-            return Incoming(None, None, load_lineage(path))
+            # Its defects come later, when it is put into a catalogue.
+            named = path.relative_to(folder).as_posix()
+            return Incoming(None, None, replace(load_lineage(path), file=named))
         return Incoming(load_catalog(path, form), None)
     except BadInput as error:
         prefix = f"{folder}"

@@ -550,6 +550,43 @@ def test_a_foreign_folder_is_brought_as_files(ask, tmp_path):
     assert "placement-import" not in answer.text
 
 
+def test_ckan_packages_are_brought_and_lineage_is_added_to_them(ask):
+    packages = {"success": True, "result": [{"name": "trees", "private": False}, {"name": "shade"}]}
+    sent = {"files": {"answer.json": json.dumps(packages)}}
+    assert ask("office", "POST", "/v1/catalogs?format=ckan", json=sent).status_code == 201
+    read = ask("office", "GET", "/v1/datasets/trees").json()
+    assert read["access_rights"] == "public"
+    names = {name: [{"namespace": "pg", "name": name}] for name in ("trees", "shade")}
+    event = {
+        "eventType": "COMPLETE",
+        "run": {"runId": "1"},
+        "inputs": names["trees"],
+        "outputs": names["shade"],
+    }
+    sent = {"files": {"events.jsonl": json.dumps(event)}}
+    answer = ask("office", "POST", "/v1/catalogs?format=openlineage", json=sent)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["added"] == 1
+    assert ask("office", "GET", "/v1/datasets/trees").json() == read
+    again = ask("office", "POST", "/v1/catalogs?format=openlineage", json=sent)
+    assert again.json()["added"] == 0
+    back = event | {"inputs": names["shade"], "outputs": names["trees"]}
+    sent = {"files": {"events.jsonl": json.dumps(back)}}
+    answer = ask("office", "POST", "/v1/catalogs?format=openlineage", json=sent)
+    (defect,) = problem(answer, 422, "bad_input")["defects"]
+    assert defect["file"] == "events.jsonl"
+    assert "circle: " in defect["message"]
+
+
+@pytest.mark.parametrize("form", ["dcat-ap", "ckan", "openlineage"])
+@pytest.mark.parametrize("text", ["[" * 50_000, "{", "\ufeff{}", "PK\x03\x04", "a: &a [*a]", ""])
+def test_what_is_no_catalogue_of_its_form_is_refused_by_name(ask, form, text):
+    for files in ({"file.json": text}, {"a.json": text, "b.json": text}):
+        answer = ask("office", "POST", f"/v1/catalogs?format={form}", json={"files": files})
+        assert problem(answer, 422, "bad_input")["defects"]
+        assert "placement-import" not in answer.text
+
+
 @pytest.mark.parametrize(
     "path", ["../x.json", "/etc/passwd", "a/../../b", "", ".", ".hidden", "a//b", "a\\b", "a\0b",
              "x" * 101, "a/" * 9 + "b", "~root", "a/.b", "C:x", "ä"],
