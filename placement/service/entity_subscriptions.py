@@ -19,7 +19,7 @@ from models import (
     SubscriptionState,
 )
 from models.ngsi_ld import NgsiLdSubscription
-from placement.errors import BadInput, Defect, NotFound
+from placement.errors import BadInput, Defect, NotAllowed, NotFound
 from placement.provision.ngsi_ld.changes import TOLD
 from placement.provision.ngsi_ld.subscribing import (
     stored_subscription,
@@ -45,7 +45,10 @@ def create(tx: Transaction, city: City, caller: Caller, document: Document) -> s
     ------
     BadInput
         When it cannot be understood, or the service's settings do not allow its endpoint.
+    NotAllowed
+        When the caller does not see every record: notifications tell of any dataset.
     """
+    _require_all_rows(caller)
     asked = stored_subscription(document)
     if asked.id is not None:
         raise BadInput([Defect("body", "", "id", "is given by the service: leave it out")])
@@ -85,10 +88,11 @@ def change(tx: Transaction, city: City, caller: Caller, uri: str, fragment: Docu
 
     Raises
     ------
-    NotFound
+    NotFound, NotAllowed
     BadInput
         When it cannot be understood any more.
     """
+    _require_all_rows(caller)
     known = _found(tx, uri)
     if fragment.get("id", uri) != uri:
         raise BadInput([Defect("body", "", "id", "cannot be changed")])
@@ -110,6 +114,11 @@ def remove(tx: Transaction, caller: Caller, uri: str) -> None:
     known = _found(tx, uri)
     Subscriptions(tx).delete(known.id)
     _record(tx, caller, AuditAction.SUBSCRIPTION_DELETED, known)
+
+
+def _require_all_rows(caller: Caller) -> None:
+    if not caller.rows.all:
+        raise NotAllowed("notifications are for those who may see every record")
 
 
 def _found(tx: Transaction, uri: str) -> Subscription:

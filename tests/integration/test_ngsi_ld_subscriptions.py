@@ -29,7 +29,9 @@ LD = {"content-type": "application/ld+json"}
 
 class Anything:
     async def ask(self, question: Any) -> Permission:
-        return Permission(allow=True, reason="", rows=RowFilter(all=True))
+        some = question.principal.subject == "issuer steward"
+        rows = RowFilter(departments=("Green",)) if some else RowFilter(all=True)
+        return Permission(allow=True, reason="", rows=rows)
 
 
 @pytest.fixture
@@ -201,6 +203,14 @@ def test_endpoints_that_the_guard_refuses_are_refused_here_too(ask, uri):
     location = made(ask)
     refused(ask("PATCH", location, json=members), 400, "BadRequestData")
     assert ask("GET", location).json()["notification"]["endpoint"]["uri"].endswith("/notify")
+
+
+def test_who_sees_some_records_alone_is_not_told_of_all(ask):
+    steward = {"authorization": "Bearer steward"}
+    location = made(ask)
+    assert ask("POST", json=subscription(), headers=steward).status_code == 403
+    assert ask("PATCH", location, json={"q": "volume>1"}, headers=steward).status_code == 403
+    assert len(ask("GET").json()) == 1
 
 
 def test_bodies_that_are_no_json_object(ask):
