@@ -43,6 +43,8 @@ TAGS = {
     "drills": "Many what-ifs at once: leaving each operator, or values of a limit.",
     "placements": "Where datasets rest by the approved plan.",
     "entities": "Datasets, sites, operators and placements as NGSI-LD entities.",
+    "subscriptions": "Who is told what to provision, and what could not be delivered.",
+    "events": "What there was to tell, in order.",
     "jobs": "Work that takes longer than a request.",
     "policies": "Rego: drafts, reviews, publications.",
     "audit": "The record nobody can rewrite.",
