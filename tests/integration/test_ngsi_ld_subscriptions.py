@@ -163,7 +163,7 @@ def test_a_delivery_of_a_kept_subscription(ask, city):
     body, headers = sent(linked)
     assert headers == {"content-type": "application/ld+json"}
     assert len(json.loads(body)["@context"]) == 2
-    silent = stored(city, made(ask, entities=[{"type": "Site"}]))
+    silent = stored(city, made(ask, entities=[{"type": "Dataset", "idPattern": "wegen"}]))
     assert message(silent, event(), "https://city.example") is None
 
 

@@ -14,6 +14,7 @@ whoever needs more asks for the entity.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from models.ngsi_ld import EntityType, JsonEntity, Trigger
@@ -29,6 +30,7 @@ from placement.provision.ngsi_ld.entities import (
     uri_of,
 )
 from placement.provision.ngsi_ld.representation import attributes_of
+from placement.provision.ngsi_ld.vocabulary import OF_TYPE
 
 NULL = "urn:ngsi-ld:null"
 """What stands for an attribute that was deleted."""
@@ -46,6 +48,11 @@ TOLD = frozenset(
     }
 )
 """Events that change entities."""
+TELLABLE: Mapping[EntityType, frozenset[str]] = {
+    EntityType.DATASET: frozenset({"title", "publisher", "ownedBy", "placedAt"}),
+    EntityType.PLACEMENT: frozenset(OF_TYPE[EntityType.PLACEMENT]) - {"state", "costEurPerYear"},
+}
+"""Attributes that events know, of the types whose changes are told."""
 
 
 @dataclass(frozen=True)

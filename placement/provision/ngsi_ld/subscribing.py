@@ -20,12 +20,13 @@ from models.ngsi_ld import (
 )
 from models.provisioning import OutboxEvent, Subscription
 from placement.errors import BadInput, Defect
-from placement.provision.ngsi_ld.changes import EntityChange, changes_of
+from placement.provision.ngsi_ld.changes import TELLABLE, EntityChange, changes_of
 from placement.provision.ngsi_ld.entities import instant
 from placement.provision.ngsi_ld.matching import meets
 from placement.provision.ngsi_ld.patterns import Budget, Pattern
 from placement.provision.ngsi_ld.query import read_query
 from placement.provision.ngsi_ld.representation import represented, with_attributes
+from placement.provision.ngsi_ld.selection import names_in
 from placement.provision.ngsi_ld.vocabulary import (
     CONTEXT_PATH,
     CONTEXT_REL,
@@ -64,8 +65,7 @@ def check_subscription(subscription: NgsiLdSubscription) -> None:
     for selector in subscription.entities:
         if selector.id_pattern is not None:
             Pattern(selector.id_pattern, "entities.idPattern")
-    if subscription.q is not None:
-        read_query(subscription.q)
+    _require_tellable(subscription)
 
 
 def matches(subscription: NgsiLdSubscription, change: EntityChange) -> bool:
@@ -176,6 +176,29 @@ def subscription_id(uri: str) -> str | None:
 def subscription_uri(ident: str) -> str:
     """The URI of a subscription that the service knows by an id."""
     return _URN + ident
+
+
+def _require_tellable(subscription: NgsiLdSubscription) -> None:
+    """Nobody waits for what is never told: an unknown name would be silence for ever."""
+    named = [None if one.type is None else type_of(one.type) for one in subscription.entities]
+    # Entities without a type may be of any.
+    any_type = not named or any(one.type is None for one in subscription.entities)
+    told = frozenset[str]().union(
+        *(names for kind, names in TELLABLE.items() if any_type or kind in named)
+    )
+    if not told:
+        message = f"changes of {' and '.join(TELLABLE)} alone are told"
+        raise BadInput([Defect("", "", "entities.type", message)])
+    asked = {("watchedAttributes", name_of(name)) for name in subscription.watched_attributes}
+    if subscription.q is not None:
+        asked |= {("q", name) for name in names_in(read_query(subscription.q))}
+    defects = [
+        Defect("", "", place, f"{name} is not told: {', '.join(sorted(told))} are")
+        for place, name in asked
+        if name not in told
+    ]
+    if defects:
+        raise BadInput(defects)
 
 
 def _told(entity: JsonEntity, wanted: set[str], subscription: NgsiLdSubscription) -> JsonEntity:
