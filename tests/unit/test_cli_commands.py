@@ -551,7 +551,7 @@ def test_import_lists_what_it_assumed(answers, tmp_path):
     out = tmp_path / "catalog.json"
     result = run("import", "dcat-ap", "city.ttl", "--out", out)
     assert result.exit_code == 0
-    assert calls == [("dcat-ap", Path("city.ttl"), out)]
+    assert calls == [("dcat-ap", Path("city.ttl"), out, None)]
     assert "1 assumption, also in the file" in result.stdout
     assert "- volumes come from seed 7" in result.stdout
 
