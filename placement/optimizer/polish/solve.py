@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,8 @@ from placement.optimizer.pricing.find import Priced, find_prices
 from placement.optimizer.pricing.merge import merge
 from placement.optimizer.pricing.shard import Pick
 from placement.optimizer.progress import OutOfTime, Watch
+
+_LOG = logging.getLogger("placement.optimizer")
 
 TINY = 2_000
 """Pairs up to which the whole problem is solved at once."""
@@ -271,10 +274,12 @@ class Separable:
         largest = float(region.size[region.split].max(initial=0.0))
         if largest <= LARGE * self.gap * abs(self.bound):
             return
-        with suppress(SolverError):  # a help, no more
+        try:
             found = settled(region, LARGEST, self.gap, watch)
             self.bound = max(self.bound, found.bound)
             begin(polished, found, self.bound, self.gap, watch)
+        except SolverError as error:  # a help, no more: dives begin elsewhere, too
+            _LOG.warning("the largest units are not settled first: %s", error)
 
     def _region(self, watch: Watch) -> tuple[Pick, Region]:
         """Near ties at a vertex of the relaxation; its duals become the prices where better."""
