@@ -26,6 +26,7 @@ from placement.provision import cloud_event
 from placement.service.lane import Lane
 from placement.store import Transaction
 from placement.store.dispatch import Dispatch
+from placement.store.live import Expansion
 
 if TYPE_CHECKING:
     from placement.service.city import City
@@ -110,11 +111,10 @@ class Deliverer:
 
     def _look(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         with self.city.store.reading() as tx:
-            dispatch = Dispatch(tx, self.worker)
-            return dispatch.behind(), dispatch.due()
+            return Expansion(tx).behind(), Dispatch(tx, self.worker).due()
 
     def _expand(self, subscription: str, tx: Transaction) -> int:
-        return Dispatch(tx, self.worker).expand(subscription, EXPANDED_AT_ONCE)
+        return Expansion(tx).expand(subscription, EXPANDED_AT_ONCE)
 
     def _see_to(self, due: tuple[str, ...]) -> None:
         """Begin lanes that have something to do, and tell those that run."""

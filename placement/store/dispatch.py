@@ -1,12 +1,7 @@
-"""The deliverer's side of the outbox: what is due, who has it, and what came of it.
+"""The deliverer's side of the outbox: who makes which delivery, and what came of it.
 
-A delivery is *live* as long as it is pending or dead. Of the live deliveries of one subscription
-and one dataset the first alone is ever due: the others have no time of their own until it has
-ended. That keeps their order, behind a dead one, too, and what is due is found without looking at
-what is not.
-
-Whoever appends, ends or revives deliveries locks the subscription's row first. A worker holds a
-delivery by a lease; what it learns counts only as long as it holds it.
+A worker holds a delivery by a lease; what it learns counts only as long as it holds it. In which
+order deliveries are due, `placement.store.live` says.
 """
 
 from __future__ import annotations
@@ -14,34 +9,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import cast
 
 from sqlalchemy import (
     ColumnElement,
-    ScalarSelect,
     Table,
     bindparam,
     func,
-    insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.orm import Session, aliased
 
-from models import DeliveryState, EventFilter, EventType, OutboxEvent, SubscriptionState
+from models import DeliveryState, OutboxEvent, SubscriptionState
 from placement.store.engine import Transaction
+from placement.store.live import PENDING, glimpse, lock, portions, release_next, utc_now
 from placement.store.tables import DeliveryRow, OutboxRow, SubscriptionRow
-
-T = TypeVar("T")
 
 LEASE = timedelta(seconds=15)
 """A delivery whose worker has given no sign of life for longer may be made by another one."""
-LIVE = (DeliveryState.PENDING.value, DeliveryState.DEAD.value)
-_AT_ONCE = 500
-"""Deliveries in one statement: databases take some ten thousand parameters."""
-_PENDING = DeliveryState.PENDING.value
 
 
 @dataclass(frozen=True)
@@ -77,12 +64,6 @@ class Dispatch:
 
     # -- what there is to do ----------------------------------------------------------------
 
-    def behind(self) -> tuple[str, ...]:
-        """Subscriptions for which there are events that nobody has looked at."""
-        last = select(func.coalesce(func.max(OutboxRow.sequence), 0)).scalar_subquery()
-        query = select(SubscriptionRow.id).where(SubscriptionRow.position < last)
-        return tuple(self._session.scalars(query.order_by(SubscriptionRow.id)))
-
     def due(self) -> tuple[str, ...]:
         """Active subscriptions that have a delivery to be made now."""
         waits = select(DeliveryRow.sequence).where(
@@ -91,27 +72,6 @@ class Dispatch:
         active = SubscriptionRow.state == SubscriptionState.ACTIVE.value
         query = select(SubscriptionRow.id).where(active, waits.exists())
         return tuple(self._session.scalars(query.order_by(SubscriptionRow.id)))
-
-    def expand(self, subscription: str, limit: int) -> int:
-        """Make deliveries of the next events that pass the filter; how many were looked at."""
-        row = lock(self._session, subscription)
-        if row is None:
-            return 0
-        columns = [column for column in OutboxRow.__table__.columns if column.name != "data"]
-        query = select(*columns).where(OutboxRow.sequence > row.position)
-        found = self._session.execute(query.order_by(OutboxRow.sequence).limit(limit)).all()
-        if not found:
-            return 0
-        judged = EventFilter.model_validate(row.filter)
-        passed = [
-            (event.sequence, event.dataset or "")
-            for event in (_glimpse(**seen._mapping) for seen in found)  # noqa: SLF001  as elsewhere
-            if judged.admits(event)
-        ]
-        self._append(subscription, passed)
-        row.position = found[-1].sequence
-        self._session.flush()
-        return len(found)
 
     # -- making them ------------------------------------------------------------------------
 
@@ -132,7 +92,7 @@ class Dispatch:
         self._hold(subscription, list(attempts), self._worker, self.now + LEASE)
         return tuple(
             Leased(event, attempts[event.sequence])
-            for some in _portions(list(attempts))
+            for some in portions(list(attempts))
             for event in self._events(some)
         )
 
@@ -179,32 +139,13 @@ class Dispatch:
 
     def _is_due(self) -> tuple[ColumnElement[bool], ...]:
         free = or_(DeliveryRow.leased_until.is_(None), DeliveryRow.leased_until <= self.now)
-        return DeliveryRow.state == _PENDING, DeliveryRow.next_attempt_at <= self.now, free
-
-    def _append(self, subscription: str, passed: Sequence[tuple[int, str]]) -> None:
-        """Pending deliveries of (sequence, dataset); the first live one of a dataset is due."""
-        behind: set[str] = set()
-        for some in _portions(sorted({dataset for _, dataset in passed})):
-            live = select(DeliveryRow.dataset.distinct()).where(
-                DeliveryRow.subscription == subscription,
-                DeliveryRow.dataset.in_(some),
-                DeliveryRow.state.in_(LIVE),
-            )
-            behind.update(self._session.scalars(live))
-        rows: list[dict[str, object]] = []
-        for sequence, dataset in passed:
-            due = None if dataset in behind else self.now
-            behind.add(dataset)
-            rows.append({"sequence": sequence, "dataset": dataset, "next_attempt_at": due})
-        if rows:
-            same = {"subscription": subscription, "state": _PENDING, "attempts": 0}
-            self._session.execute(insert(DeliveryRow), [same | row for row in rows])
+        return DeliveryRow.state == PENDING, DeliveryRow.next_attempt_at <= self.now, free
 
     def _events(self, sequences: Sequence[int]) -> Iterable[OutboxEvent]:
         query = select(*OutboxRow.__table__.columns).where(OutboxRow.sequence.in_(sequences))
         for row in self._session.execute(query.order_by(OutboxRow.sequence)):
             fields = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
-            yield _glimpse(json.loads(fields.pop("data")), **fields)
+            yield glimpse(json.loads(fields.pop("data")), **fields)
 
     def _hold(
         self,
@@ -215,13 +156,13 @@ class Dispatch:
         *,
         mine: bool = False,
     ) -> None:
-        for some in _portions(sequences):
+        for some in portions(sequences):
             change = update(DeliveryRow).where(
                 DeliveryRow.subscription == subscription, DeliveryRow.sequence.in_(some)
             )
             if mine:
                 change = change.where(
-                    DeliveryRow.worker == self._worker, DeliveryRow.state == _PENDING
+                    DeliveryRow.worker == self._worker, DeliveryRow.state == PENDING
                 )
             self._session.execute(
                 change.values(worker=worker, leased_until=until),
@@ -231,12 +172,12 @@ class Dispatch:
     def _held(self, subscription: str, sequences: Sequence[int]) -> set[int]:
         """Those that this worker holds, locked until the transaction ends."""
         held: set[int] = set()
-        for some in _portions(sequences):
+        for some in portions(sequences):
             query = select(DeliveryRow.sequence).where(
                 DeliveryRow.subscription == subscription,
                 DeliveryRow.sequence.in_(some),
                 DeliveryRow.worker == self._worker,
-                DeliveryRow.state == _PENDING,
+                DeliveryRow.state == PENDING,
             )
             held.update(self._session.scalars(query.with_for_update()))
         return held
@@ -244,7 +185,7 @@ class Dispatch:
     def _end(
         self, subscription: str, sequences: Sequence[int], attempts: int, status: int | None
     ) -> None:
-        for some in _portions(sequences):
+        for some in portions(sequences):
             self._session.execute(
                 update(DeliveryRow)
                 .where(DeliveryRow.subscription == subscription, DeliveryRow.sequence.in_(some))
@@ -295,63 +236,3 @@ class Dispatch:
             for each in failed
         ]
         self._session.connection().execute(change, rows)
-
-
-def lock(session: Session, subscription: str) -> SubscriptionRow | None:
-    """A subscription's row, locked until the transaction ends; none where there is none."""
-    return session.get(SubscriptionRow, subscription, with_for_update=True, populate_existing=True)
-
-
-def release_next(session: Session, subscription: str, ended: Sequence[int], now: datetime) -> None:
-    """Let the first live delivery behind each of these be due, if it waits for its turn alone.
-
-    The caller holds the subscription's lock.
-    """
-    row, dead = DeliveryRow, DeliveryState.DEAD.value
-    for some in _portions(ended):
-        # In steps: each is a look into an index, whatever the database knows about its tables.
-        query = select(row.dataset.distinct(), _first_of(row, _PENDING), _first_of(row, dead))
-        query = query.where(row.subscription == subscription, row.sequence.in_(some))
-        found = session.execute(query).all()
-        heads = [first for _, first, given_up in found if first and first < (given_up or first + 1)]
-        session.execute(
-            update(row)
-            .where(
-                row.subscription == subscription,
-                row.sequence.in_(heads),
-                row.next_attempt_at.is_(None),
-            )
-            .values(next_attempt_at=now),
-            execution_options={"synchronize_session": False},
-        )
-
-
-def _first_of(row: type[DeliveryRow], state: str) -> ScalarSelect[int]:
-    """Number of the first delivery in a state of the same subscription and dataset."""
-    other = aliased(DeliveryRow)
-    query = select(func.min(other.sequence)).where(
-        other.subscription == row.subscription, other.dataset == row.dataset, other.state == state
-    )
-    return query.correlate(row).scalar_subquery()
-
-
-def utc_now(tx: Transaction) -> datetime:
-    """Now; of the database where its clients may be on several machines."""
-    if tx.session.get_bind().dialect.name != "postgresql":
-        return tx.now
-    now: datetime = tx.session.scalars(select(func.clock_timestamp())).one()
-    return now.astimezone(UTC)
-
-
-def _glimpse(data: dict[str, Any] | None = None, **fields: Any) -> OutboxEvent:
-    """An event of our own table, not checked again: thousands a second are read."""
-    fields["type"] = EventType(fields["type"])
-    for name in ("sites", "operators"):
-        fields[name] = tuple(fields[name])
-    return OutboxEvent.model_construct(**fields, data=data or {})
-
-
-def _portions(items: Sequence[T]) -> Iterable[Sequence[T]]:
-    """Portions of a size that one statement takes."""
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Table, func, insert, or_, select, update
 
 from models import Delivery, DeliveryState, EventType, OutboxEvent
-from placement.store.dispatch import LIVE, lock, release_next, utc_now
 from placement.store.engine import Transaction
+from placement.store.live import LIVE, lock, release_next, utc_now
 from placement.store.tables import DeliveryRow, OutboxRow, PlacedRow
 
 _AT_ONCE = 500
@@ -72,7 +72,8 @@ class Outbox:
             for number, event in enumerate(events, start=1)
         ]
         if rows:
-            self._session.execute(insert(OutboxRow), rows)
+            table = cast("Table", OutboxRow.__table__)
+            self._session.connection().execute(insert(table), rows)
         return tuple(range(last + 1, last + len(rows) + 1))
 
     def last(self) -> int:

@@ -120,8 +120,7 @@ def kill_often(
     """Kill senders and the receiver while events are told and delivered."""
     chance, killed = random.Random(seed), {"sender": 0, "receiver": 0}
     for _ in range(kills):
-        before = len(hook.effects())
-        until(lambda n=before: len(hook.effects()) > n, "an event has its effect", PROGRESS_S)
+        progress(hook)
         time.sleep(chance.uniform(0, LONGEST_WAIT_S))
         victim = chance.choice(("sender", "receiver"))
         killed[victim] += 1
@@ -131,6 +130,12 @@ def kill_often(
             hook.again()
     assert telling.sequences
     return killed
+
+
+def progress(hook: Hook) -> None:
+    """Wait until one more event has its effect."""
+    before = len(hook.effects())
+    until(lambda: len(hook.effects()) > before, "an event has its effect", PROGRESS_S)
 
 
 def reckon(hook: Hook, sequences: list[int]) -> None:

@@ -23,6 +23,7 @@ from models import (
 from placement.errors import NotFound
 from placement.store import Store, dispatch
 from placement.store.dispatch import Dispatch, Leased, Settled
+from placement.store.live import Expansion
 from placement.store.outbox import Deliveries, NewEvent, Outbox
 from placement.store.subscriptions import Subscriptions
 
@@ -49,7 +50,7 @@ def subscribe(store: Store, id_: str = SUB, **fields: Any) -> Subscription:
 
 def expand(store: Store, id_: str = SUB) -> int:
     with store.noting() as tx:
-        return Dispatch(tx, "w").expand(id_, 1000)
+        return Expansion(tx).expand(id_, 1000)
 
 
 def lease(store: Store, worker: str = "w", limit: int = 100, id_: str = SUB) -> tuple[Leased, ...]:
@@ -178,12 +179,12 @@ def test_a_subscription_gets_what_happens_after_it_was_made(store):
     subscribe(store)
     append(store, "after")
     with store.noting() as tx:
-        assert Dispatch(tx, "w").behind() == (SUB,)
+        assert Expansion(tx).behind() == (SUB,)
     assert expand(store) == 1
     assert expand(store) == 0
     assert [each.dataset for each in deliveries(store)] == ["after"]
     with store.noting() as tx:
-        assert Dispatch(tx, "w").behind() == ()
+        assert Expansion(tx).behind() == ()
         assert Dispatch(tx, "w").due() == (SUB,)
 
 

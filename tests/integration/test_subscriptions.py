@@ -14,6 +14,7 @@ from api.routes import subscriptions
 from models import AuditAction, DeliveryState
 from placement.provision.guard import Guard
 from placement.store.dispatch import Dispatch, Settled
+from placement.store.live import Expansion
 from tests.decision_cases import (
     approve_it,
     city,
@@ -150,7 +151,7 @@ def test_deliveries_are_seen_redriven_and_discarded(ask, city):
     approve_it(city, propose(city).number)
     with city.store.noting() as tx:
         dispatch = Dispatch(tx, "tests")
-        assert dispatch.expand(ident, 100) == 5
+        assert Expansion(tx).expand(ident, 100) == 5
         leased = dispatch.lease(ident, 2)
         dead = [
             Settled(one.event.sequence, DeliveryState.DEAD, 9, status=500, error="it answered 500")
