@@ -313,6 +313,12 @@ def test_an_address_that_is_public_passes_where_the_list_has_it():
     )
 
 
+def test_an_address_is_below_no_name():
+    guard = Guard(("*.184.215.14", "*.example.org"), (), public)
+    with pytest.raises(BadInput, match="does not allow this host"):
+        passes(guard, "https://93.184.215.14/")
+
+
 def test_without_a_setting_nothing_is_allowed_and_the_reason_names_it():
     with pytest.raises(BadInput, match="until PLACEMENT_WEBHOOK_HOSTS allows a host"):
         Guard().check_url("https://hooks.example.org/")
