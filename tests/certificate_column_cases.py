@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from models import (
-    Catalog,
-    CoLocated,
-    Cumulated,
-    DerivedFrom,
     FixedPair,
     Parameters,
     PolicyInput,
-    Separated,
     SiteRegister,
     Verdict,
 )
 from models.columns import (
-    MICRO,
     CatalogColumns,
-    Derivations,
     EligibilityColumns,
     FactColumns,
-    Groups,
     PlacedColumns,
     ProfileTable,
-    Separations,
 )
 from placement.certificate.columns import ColumnCertificate, certify_columns
 from placement.graph.columns import derive_fact_columns
 from tests.certificate_cases import Case, ask_segregated
+from tests.column_cases import as_columns
 
 
 @dataclass(frozen=True)
@@ -84,9 +74,9 @@ class ColumnCase:
         return self.but(placed=replace(self.placed, sites=sites))
 
 
-def as_columns(case: Case) -> ColumnCase:
+def case_in_columns(case: Case) -> ColumnCase:
     """The same case in columns: kinds, facts, profiles, sites and prices."""
-    columns = catalog_columns(case.catalog)
+    columns = as_columns(case.catalog)
     names = columns.ids.to_pylist()
     table = case.table()
     row_of = {name: row for row, name in enumerate(names)}
@@ -147,65 +137,3 @@ def _pair_prices(case: Case, facts: FactColumns, names: list[str]) -> tuple[Any,
         places[pair] = np.flatnonzero(at)[-1]
         prices[pair] = int(given.price * 10**6)
     return places, prices
-
-
-def catalog_columns(catalog: Catalog) -> CatalogColumns:
-    """A catalogue as columns, every dataset read by itself."""
-    datasets = sorted(catalog.datasets, key=lambda d: d.id)
-    row = {d.id: i for i, d in enumerate(datasets)}
-    kinds: dict[Any, int] = {}
-    currents: dict[tuple[str, ...], int] = {}
-    kind_of, current_of = [], []
-    for d in datasets:
-        kind = d.model_copy(
-            update={
-                "id": "kind",
-                "title": "kind",
-                "description": "",
-                "volume_gb": 0,
-                "monthly_read_gb": Decimal(0),
-                "monthly_egress_gb": Decimal(0),
-                "current_site": None,
-                "further_current_sites": (),
-            }
-        )
-        kind_of.append(kinds.setdefault(kind, len(kinds)))
-        current_of.append(currents.setdefault(d.current_sites, len(currents)))
-    lineage = [r for r in catalog.relations if isinstance(r, DerivedFrom)]
-    separated = [r for r in catalog.relations if isinstance(r, Separated)]
-
-    def groups(kind: type[CoLocated | Separated | Cumulated]) -> Groups:
-        found = [r.members for r in catalog.relations if isinstance(r, kind)]
-        offsets = np.concatenate(([0], np.cumsum([len(m) for m in found]))).astype(np.int64)
-        return Groups(offsets, np.array([row[i] for m in found for i in m], dtype=np.int64))
-
-    def whole(values: Any) -> Any:
-        return np.array([int(v) for v in values], dtype=np.int64)
-
-    ends = [r.transformation is not None and r.transformation.ends_inheritance for r in lineage]
-    return CatalogColumns(
-        municipality=catalog.municipality,
-        source=catalog.source,
-        ids=pa.array([d.id for d in datasets], pa.string()),
-        kind_of=np.array(kind_of, dtype=np.int32),
-        kinds=tuple(kinds),
-        volume_gb=whole(d.volume_gb for d in datasets),
-        monthly_read_ugb=whole(d.monthly_read_gb * MICRO for d in datasets),
-        monthly_egress_ugb=whole(d.monthly_egress_gb * MICRO for d in datasets),
-        current_of=np.array(current_of, dtype=np.int32),
-        current_sites=tuple(currents),
-        derivations=Derivations(
-            whole(row[r.source] for r in lineage),
-            whole(row[r.derived] for r in lineage),
-            whole(r.monthly_transfer_gb * MICRO for r in lineage),
-            np.array(ends, dtype=np.bool_),
-        ),
-        co_located=groups(CoLocated),
-        separated=Separations(
-            groups(Separated),
-            np.array([r.level == "operator" for r in separated], dtype=np.bool_),
-        ),
-        cumulated=groups(Cumulated),
-        roles=catalog.roles,
-        contracts=catalog.contracts,
-    )

@@ -41,7 +41,7 @@ from placement.service.in_columns import decide, verify
 from placement.settings import read_settings
 from tests import builders
 from tests.certificate_cases import Case, certified, closed_at
-from tests.certificate_column_cases import ColumnCase, as_columns
+from tests.certificate_column_cases import ColumnCase, case_in_columns
 from tests.property.test_arrays_build import city_of
 
 DATASETS = 3_000
@@ -166,7 +166,7 @@ def planned(city: Case, by_objects: Solution) -> Case:
 
 @pytest.fixture(scope="module")
 def columns(city: Case) -> ColumnCase:
-    return as_columns(city)
+    return case_in_columns(city)
 
 
 @pytest.fixture(scope="module")

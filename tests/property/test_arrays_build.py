@@ -14,7 +14,7 @@ from placement.optimizer.arrays.problem import load_of, row_totals
 from placement.optimizer.arrays.solution import plan_cost, violations
 from placement.optimizer.by_columns import solve_columns
 from tests.certificate_cases import Case, all_placements, town
-from tests.certificate_column_cases import ColumnCase, as_columns
+from tests.certificate_column_cases import ColumnCase, case_in_columns
 from tests.property.test_certificate_bound import priced
 
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -39,7 +39,7 @@ def holding(case: Case) -> list[Fraction]:
     """What each of the placements that hold costs, by the certificate of columns."""
     found = []
     for placements in all_placements(case):
-        ours = as_columns(
+        ours = case_in_columns(
             case.but(placements=placements, prices=(), flow_prices=(), separation_prices=())
         )
         proof = ours.judged()
@@ -53,7 +53,7 @@ def holding(case: Case) -> list[Fraction]:
 def test_arrays_cost_and_weigh_what_the_certificate_says(case):
     case = case.but(prices=(), flow_prices=(), separation_prices=())
     for placements in all_placements(case)[:6]:
-        ours = as_columns(case.but(placements=placements))
+        ours = case_in_columns(case.but(placements=placements))
         proof = ours.judged()
         told = {check.name: check.holds for check in proof.checks}
         if not (told["co_location"] and told["assignment"] and told["replica_separation"]):
@@ -90,7 +90,7 @@ def sorted_sites(built: Built, case: ColumnCase) -> np.ndarray:
 def test_the_plan_is_the_best_of_all_and_certified(case):
     case = case.but(prices=(), flow_prices=(), separation_prices=())
     best = min(holding(case), default=None)
-    ours = as_columns(case)
+    ours = case_in_columns(case)
     solution = solve_columns(city_of(ours, gap=0))
     if best is None:
         assert solution.termination is Termination.INFEASIBLE
@@ -107,7 +107,7 @@ def test_the_plan_is_the_best_of_all_and_certified(case):
 
 
 def test_a_town_of_units_has_the_rows_of_its_rules():
-    built = build(city_of(as_columns(town())))
+    built = build(city_of(case_in_columns(town())))
     names = [row.name for row in built.problem.rows]
     assert len(set(names)) == len(names)
     assert {name.split("[")[0] for name in names} >= {"capacity", "concentration_volume"}

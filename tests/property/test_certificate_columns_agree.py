@@ -29,7 +29,8 @@ from placement.certificate.rows import Rows
 from placement.certificate.verdicts import ask_everything
 from tests import builders
 from tests.certificate_cases import Case, all_placements, ask_segregated, closed_at, judge
-from tests.certificate_column_cases import as_columns, catalog_columns
+from tests.certificate_column_cases import case_in_columns
+from tests.column_cases import as_columns
 from tests.property.test_certificate_agrees_with_graph import catalogs
 from tests.property.test_certificate_bound import priced
 
@@ -60,7 +61,7 @@ def test_both_certificates_agree(case, data):
     case = published(case.but(placements=plan))
     theirs = judge(case)
     claims = {"objective_eur": theirs.objective, "dual_bound_eur": theirs.objective}
-    ours = as_columns(case).judged(**claims)
+    ours = case_in_columns(case).judged(**claims)
     told = {check.name: check for check in ours.checks}
     assert all(told.pop(name).holds for name in OURS_ALONE)
     for check in theirs.certificate.checks:
@@ -86,7 +87,7 @@ def row_totals(case: Case) -> dict[str, tuple[Fraction, Fraction]]:
 @settings(max_examples=200, deadline=None)
 @given(catalogs(), st.integers(0, 4))
 def test_both_derive_the_same_classes_and_groups(catalog, least):
-    columns = catalog_columns(catalog)
+    columns = as_columns(catalog)
     parameters = Parameters(as_of=builders.AS_OF, cumulation_datasets_min=least)
     city = read_city(catalog, builders.register(), parameters)
     groups = merged_groups(columns)
@@ -115,7 +116,7 @@ def test_merged_groups_are_connected_components(count, relations, seed):
     pairs = [tuple(rng.choice(count, 2, replace=False).tolist()) for _ in range(relations)]
     datasets = [builders.dataset(f"d{i:03}") for i in range(count)]
     joined = [CoLocated(members=(f"d{a:03}", f"d{b:03}")) for a, b in pairs]
-    groups = merged_groups(catalog_columns(builders.catalog(*datasets, relations=tuple(joined))))
+    groups = merged_groups(as_columns(builders.catalog(*datasets, relations=tuple(joined))))
     where = {i: {i} for i in range(count)}
     for a, b in pairs:
         both = where[a] | where[b]
@@ -131,7 +132,7 @@ def test_merged_groups_are_connected_components(count, relations, seed):
 @given(st.integers(0, 2**32 - 1))
 def test_both_bounds_agree_on_larger_cities_with_groups_replicas_and_messages(seed):
     case = larger(np.random.default_rng(seed))
-    theirs, ours = judge(case), as_columns(case).judged()
+    theirs, ours = judge(case), case_in_columns(case).judged()
     assert ours.exact == theirs.total
     assert 0 <= theirs.price_bound - ours.price_bound <= ours.tolerance
     assert ours.tolerance <= Fraction(1, 10**6)

@@ -22,12 +22,12 @@ from models.columns import Groups
 from placement.errors import CertificateError, PolicyEngineError
 from tests import builders
 from tests.certificate_cases import TRANSFER, Case, ask, closed_at, closed_never, judge, town
-from tests.certificate_column_cases import ColumnCase, as_columns
+from tests.certificate_column_cases import ColumnCase, case_in_columns
 
 
 def sound() -> ColumnCase:
     """The town with room for the gap that its prices leave."""
-    return as_columns(town().limited(gap=Decimal("0.5")))
+    return case_in_columns(town().limited(gap=Decimal("0.5")))
 
 
 def changed(values, row, value):
@@ -186,8 +186,8 @@ def test_one_dataset_may_have_both_duties():
         placements={"a": ("north",), "b": ("hall",)},
         ask=closed_never,
     )
-    assert "segregation" not in as_columns(case).failures()
-    assert "segregation" in as_columns(case).moved("b", "north").failures()
+    assert "segregation" not in case_in_columns(case).failures()
+    assert "segregation" in case_in_columns(case).moved("b", "north").failures()
 
 
 def test_segregation_that_the_table_does_not_know():
@@ -344,7 +344,7 @@ def test_a_dataset_with_the_profile_of_another():
 
 
 def test_two_datasets_of_one_kind_with_two_profiles():
-    case = as_columns(
+    case = case_in_columns(
         Case(
             catalog=builders.catalog(builders.dataset("a"), builders.dataset("b")),
             register=builders.register(builders.site("hall")),
@@ -397,7 +397,7 @@ def message_case(gb: Decimal, egress: Decimal, message: int) -> ColumnCase:
         placements={"a": ("hall",), "b": ("hall",)},
         ask=closed_never,
     )
-    columns = as_columns(case)
+    columns = case_in_columns(case)
     return with_placed(columns, flow_prices=np.array([[0, message]], dtype=np.int64))
 
 
@@ -466,7 +466,7 @@ def test_a_pair_that_must_rest_together_has_no_price():
     both = CoLocated(members=("registry", "trips"))
     catalog = town().catalog
     catalog = catalog.model_copy(update={"relations": (*catalog.relations, both)})
-    case = with_pair(as_columns(town().but(catalog=catalog)), "registry", "trips", 3, 1)
+    case = with_pair(case_in_columns(town().but(catalog=catalog)), "registry", "trips", 3, 1)
     assert case.failures()["prices"] == (
         "separation registry | trips: a pair that must rest together has no price",
     )
@@ -531,7 +531,7 @@ def test_a_pair_that_fits_alone_to_the_gigabyte_is_open():
             placements={"a": ("dear",)},
             ask=closed_at(),
         )
-        ours, theirs = as_columns(case).judged(), judge(case)
+        ours, theirs = case_in_columns(case).judged(), judge(case)
         assert 0 <= theirs.price_bound - ours.price_bound <= ours.tolerance
         return theirs.price_bound
 
@@ -569,6 +569,6 @@ def test_many_failures_are_counted_not_all_named():
         parameters=Parameters(as_of=builders.AS_OF),
         placements=dict.fromkeys(names, ("away",)),
     )
-    told = as_columns(case).failures()["policies"]
+    told = case_in_columns(case).failures()["policies"]
     assert len(told) == 21
     assert told[-1] == "and 10 more"

@@ -12,7 +12,7 @@ from models import CoLocated, DerivedFrom, Parameters
 from placement.certificate.columns.sums import add_up, add_up_by, distinct, sorted_set
 from tests import builders
 from tests.certificate_cases import Case, closed_at, judge
-from tests.certificate_column_cases import as_columns
+from tests.certificate_column_cases import case_in_columns
 
 MOST_GB = 10**12
 
@@ -83,7 +83,7 @@ def huge(count: int, **parameters) -> Case:
 def test_the_largest_amounts_cost_and_weigh_what_they_do_in_python():
     case = huge(40)
     theirs = judge(case)
-    ours = as_columns(case).judged(dual_bound_eur=theirs.objective)
+    ours = case_in_columns(case).judged(dual_bound_eur=theirs.objective)
     assert ours.exact == theirs.total
     assert ours.objective > 10**24
     loads = ours.rows
@@ -100,7 +100,7 @@ def test_the_largest_amounts_cost_and_weigh_what_they_do_in_python():
 def test_one_gigabyte_of_many_counts():
     """Float sums of 1e13 GB and more lose single gigabytes of such volumes: this one does not."""
     case = huge(40)
-    columns = as_columns(case)
+    columns = case_in_columns(case)
     load = columns.judged().rows["capacity[south]"].load
     assert load > 10**13
     for room, holds in ((int(load), True), (int(load) - 1, False)):
@@ -138,6 +138,6 @@ def test_a_slight_difference_between_sites_is_within_the_tolerance():
         placements={f"d{i:02}": ("s0",) for i in range(30)},
         ask=closed_at(),
     )
-    theirs, ours = judge(case), as_columns(case).judged()
+    theirs, ours = judge(case), case_in_columns(case).judged()
     assert 0 <= theirs.price_bound - ours.price_bound <= ours.tolerance
     assert ours.tolerance <= theirs.price_bound * Fraction(1, 10**13)

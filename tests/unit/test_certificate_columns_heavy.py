@@ -9,7 +9,7 @@ import pytest
 from models import CoLocated, Level, Parameters
 from tests import builders
 from tests.certificate_cases import Case, closed_at, judge
-from tests.certificate_column_cases import as_columns
+from tests.certificate_column_cases import case_in_columns
 
 TOGETHER = (CoLocated(members=("a", "b")),)
 
@@ -53,7 +53,7 @@ def test_a_unit_too_heavy_for_a_row_alone_goes_elsewhere(relations, enough, lack
     bounds = []
     for parameters in (enough, lacking):
         case = two(*relations, **{name: Decimal(value) for name, value in parameters.items()})
-        theirs, ours = judge(case), as_columns(case).judged()
+        theirs, ours = judge(case), case_in_columns(case).judged()
         assert 0 <= theirs.price_bound - ours.price_bound <= ours.tolerance
         bounds.append(theirs.price_bound)
     assert bounds[0] < bounds[1]

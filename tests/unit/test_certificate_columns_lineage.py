@@ -15,7 +15,7 @@ from placement.certificate.columns.lineage import WAVES_MOST, read_lineage
 from placement.certificate.columns.relations import merged_groups
 from placement.errors import BadInput
 from tests import builders
-from tests.certificate_column_cases import catalog_columns
+from tests.column_cases import as_columns
 
 
 def chain(length: int, *more: DerivedFrom):
@@ -34,7 +34,7 @@ def chain(length: int, *more: DerivedFrom):
 
 @pytest.mark.parametrize("length", [1, 2, 50, WAVES_MOST - 1, WAVES_MOST + 500])
 def test_a_class_goes_down_a_lineage_of_any_length(length):
-    columns = catalog_columns(chain(length))
+    columns = as_columns(chain(length))
     own = effective_columns(columns, merged_groups(columns), 5)
     assert (own.confidentiality == Level.HIGH).all()
     assert (own.gdpr_category == GdprCategory.PERSONAL.rank).all()
@@ -47,7 +47,7 @@ def test_a_circle_is_refused(length, waves, monkeypatch):
     monkeypatch.setattr(lineage, "WAVES_MOST", waves)
     back = DerivedFrom(derived="d00001", source=f"d{length - 1:05}")
     with pytest.raises(BadInput, match="circle"):
-        read_lineage(catalog_columns(chain(length, back)))
+        read_lineage(as_columns(chain(length, back)))
 
 
 @pytest.mark.parametrize("waves", [0, 3, WAVES_MOST])
@@ -72,7 +72,7 @@ def test_waves_and_single_steps_find_the_same(waves, monkeypatch):
     catalog = builders.catalog(*data, relations=tuple(relations))
     parameters = Parameters(as_of=builders.AS_OF, cumulation_datasets_min=3)
     true = read_city(catalog, builders.register(), parameters).classes
-    columns = catalog_columns(catalog)
+    columns = as_columns(catalog)
     monkeypatch.setattr(lineage, "WAVES_MOST", waves)
     own = effective_columns(columns, merged_groups(columns), 3)
     assert len(own.ground_names) > 62  # more than one word of bits
