@@ -17,6 +17,29 @@ if TYPE_CHECKING:
 DONE = 0
 
 
+SitesBeside = Annotated[
+    Path | None,
+    typer.Option(
+        "--sites",
+        metavar="FILE",
+        rich_help_panel="Service",
+        help="Native sites to bring in the same version as the catalogue.",
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", rich_help_panel="Service", help="Only say what would change there."),
+]
+Lineage = Annotated[
+    Path | None,
+    typer.Option(
+        "--lineage",
+        metavar="FILE",
+        help="OpenLineage events, as JSON lines or a list: completed runs add relations.",
+    ),
+]
+
+
 def import_(
     kind: Annotated[ImportKind, typer.Argument(help="How the source is written.")],
     source: Annotated[Path, typer.Argument(metavar="SRC", help="The file or folder to read.")],
@@ -24,29 +47,9 @@ def import_(
         Path | None, typer.Option("--out", metavar="FILE", help="Native file to write.")
     ] = None,
     server: Server = None,
-    sites: Annotated[
-        Path | None,
-        typer.Option(
-            "--sites",
-            metavar="FILE",
-            rich_help_panel="Service",
-            help="Native sites to bring in the same version as the catalogue.",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", rich_help_panel="Service", help="Only say what would change there."
-        ),
-    ] = False,
-    lineage: Annotated[
-        Path | None,
-        typer.Option(
-            "--lineage",
-            metavar="FILE",
-            help="OpenLineage events, as JSON lines or a list: completed runs add relations.",
-        ),
-    ] = None,
+    sites: SitesBeside = None,
+    dry_run: DryRun = False,
+    lineage: Lineage = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
 ) -> int:
     """Turn another format into a native file, and list everything that had to be assumed.

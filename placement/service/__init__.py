@@ -7,7 +7,8 @@ imported here: a command line that needs no database should not wait for one.
 
 from placement.explaining import explain
 from placement.reading import Request
-from placement.service.deciding import check, decide, import_file, read_plan, verify
+from placement.service.converting import import_file
+from placement.service.deciding import check, decide, read_plan, verify
 from placement.steps import Step
 
 __all__ = [

@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
 
 import placement
 from models import (
@@ -43,13 +42,7 @@ from models import (
     sha256_of,
 )
 from placement.catalog import (
-    CatalogFormat,
-    load_catalog,
-    load_lineage,
     load_plan,
-    load_register,
-    with_lineage,
-    write_json,
 )
 from placement.certificate import (
     Certified,
@@ -241,34 +234,6 @@ def verify_on(
 def read_plan(path: Path) -> Plan:
     """The plan in a file. Raises BadInput; says nothing of whether the plan holds."""
     return load_plan(path)
-
-
-def import_file(kind: str, source: Path, out: Path, lineage: Path | None = None) -> tuple[str, ...]:
-    """Write a foreign catalogue or price list as a native file; answers with its assumptions.
-
-    Parameters
-    ----------
-    kind
-        The form of the source; "native" for a catalogue that only gets lineage.
-    source, out
-        What to read and what to write.
-    lineage
-        OpenLineage events that add relations to a catalogue.
-
-    Raises
-    ------
-    BadInput
-        With the source's defects; nothing is written then.
-    """
-    model = (
-        load_register(source, "eu-cloud-prices")
-        if kind == "eu-cloud-prices"
-        else load_catalog(source, cast("CatalogFormat", kind))
-    )
-    if lineage is not None and isinstance(model, Catalog):
-        model = with_lineage(model, load_lineage(lineage))
-    write_json(model, out)
-    return model.assumptions
 
 
 def evaluate(read: Reading, engine: PolicyEngine, progress: Report = silent) -> EligibilityTable:
