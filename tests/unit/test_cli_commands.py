@@ -364,7 +364,7 @@ def test_an_internal_error_is_one_line_with_the_way_to_the_traceback(answers):
         ("decide",),
         ("decide", "--catalog", "c.json"),
         ("decide", *CITY, "--format", "xml"),
-        ("decide", *CITY, "--format-catalog", "ckan"),
+        ("decide", *CITY, "--format-catalog", "shapefile"),
         ("decide", *CITY, "--time-limit", "0"),
         ("decide", *CITY, "--time-limit", "soon"),
         ("decide", *CITY, "--gap", "1.5"),
