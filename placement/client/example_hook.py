@@ -2,10 +2,12 @@
 
     python -m placement.client.example_hook --secret-file F --port 8081 --folder D
         [--service URL --token-file F]
+    python -m placement.client.example_hook --look --folder D --service URL --token-file F
 
 It makes a place for a dataset at each site with the settings that the host obligations demand,
 says `pending` before and `done` or `failed` after, each with evidence, and never deletes data: a
-place that is left is removed when it is empty, and marked as long as it is not.
+place that is left is removed when it is empty, and marked as long as it is not. With `--look` it
+makes nothing: it tells the service in which places data is, once, as a timer would have it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from models import (
     DatasetChange,
@@ -29,16 +31,20 @@ from models import (
 from placement.client.hooking.buckets import Buckets, s3_client
 from placement.client.hooking.duties import Outcome
 from placement.client.hooking.folders import Folders
+from placement.client.hooking.looking import Holding, look
 from placement.client.receiver import CertificateOf, Received, Receiver, Refuse
 from placement.client.receiving.server import ReceiverServer
 from placement.errors import BadInput, Conflict, Defect, PlacementError
 from placement.settings import trusted_url
 
+if TYPE_CHECKING:
+    from placement.client import Client
+
 Report = Callable[[str, NewProvisioningReport], object]
 """Tells the service what became of a dataset, such as `client.report`."""
 
 
-class Places(Protocol):
+class Places(Holding, Protocol):
     """Where datasets are put."""
 
     def make(self, change: DatasetChange, hosted: HostedAt) -> Outcome:
@@ -87,7 +93,7 @@ class Hook:
         for site in left:
             waits = self._places.leave(change, site)
             state = ProvisioningState.PENDING if waits else ProvisioningState.DONE
-            evidence = Evidence(summary=waits or "nothing of it is left here")
+            evidence = Evidence(summary=waits or "no place of this hook's is left here")
             self._tell(received, change, site, state, evidence)
 
     def _tell(
@@ -113,7 +119,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; the exit code."""
     options = _options().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("placement").setLevel(logging.INFO)
     try:
+        if options.look:
+            return _look(options)
         report, certificate_of = _service(options)
         receiver = Receiver(
             _lines(options.secret_file, "--secret-file"),
@@ -138,14 +147,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _look(options: argparse.Namespace) -> int:
+    """Tell the service where data is. 1: that is not where it was decided to be."""
+    client = _client(options)
+    if client is None:
+        raise _bad("--service", "--look tells the service what it finds: its URL is expected")
+    with client:
+        return 1 if look(client, _places(options), print) else 0
+
+
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m placement.client.example_hook", description="An example hook."
     )
     add = parser.add_argument
-    add("--secret-file", type=Path, required=True, help="whsec_..., one a line; the newest first")
+    add("--secret-file", type=Path, help="whsec_..., one a line; the newest first")
     add("--host", default="127.0.0.1", help="address to listen on")
-    add("--port", type=int, required=True, help="0: any free one")
+    add("--port", type=int, default=0, help="by default any free one")
+    add("--look", action="store_true", help="only tell the service where data is; 1: it drifted")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--folder", type=Path, help="make folders below this one")
     where.add_argument("--s3-url", help="make buckets of this service; needs boto3")
@@ -169,14 +188,21 @@ def _places(options: argparse.Namespace) -> Places:
 
 
 def _service(options: argparse.Namespace) -> tuple[Report | None, CertificateOf | None]:
-    if options.service is None:
+    client = _client(options)
+    if client is None:
         return None, None
+    return client.report, lambda decision: client.plan(decision).certificate
+
+
+def _client(options: argparse.Namespace) -> Client | None:
+    """The service; none: none was named."""
+    if options.service is None:
+        return None
     from placement.client import Client
 
     if options.token_file is None:
         raise _bad("--token-file", "the service asks for a token")
-    client = Client(options.service, _lines(options.token_file, "--token-file")[0])
-    return client.report, lambda decision: client.plan(decision).certificate
+    return Client(options.service, _lines(options.token_file, "--token-file")[0])
 
 
 def _attested(path: Path | None) -> Mapping[str, str]:
@@ -191,8 +217,10 @@ def _attested(path: Path | None) -> Mapping[str, str]:
     return said
 
 
-def _lines(path: Path, option: str) -> list[str]:
+def _lines(path: Path | None, option: str) -> list[str]:
     """What stands in a file, a line each, without blanks around."""
+    if path is None:
+        raise _bad(option, "a file is expected")
     try:
         text = path.read_text(encoding="ascii")
     except (OSError, ValueError) as error:

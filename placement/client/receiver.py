@@ -97,8 +97,13 @@ class Receiver:
         try:
             now = self._clock()
             ident = verified_id(self._keys, headers, body, now, self._tolerance_s)
-            return Answer(self._once(read_message(body, ident), now))
+            received = read_message(body, ident)
+            result = self._once(received, now)
+            _log.info("%s, %s: %s", received.dataset or received.type, received.id, result)
+            return Answer(result)
         except Unproven as error:
+            # Whoever reaches the port can make this line, so that it is no warning.
+            _log.info("a message is not proven: %s", error)
             return Answer(Result.UNPROVEN, str(error))
         except Refuse as error:
             _log.warning("a message was refused: %s", error)

@@ -333,6 +333,24 @@ def test_versions_of_deleted_objects_are_data_too(tmp_path, s3):
     assert tags_of(s3, bucket)["state"] == "to be emptied"
 
 
+def test_which_buckets_hold_data_is_seen_versions_of_deleted_objects_are_data_too(tmp_path, s3):
+    buckets = Buckets(s3, {})
+    hook, _ = hook_of(tmp_path, buckets)
+    logged = {
+        "security.keep_access_log": "Log every access.",
+        "security.back_up_elsewhere": "Daily.",
+    }
+    sites = ("full", "empty", "erased")
+    hook.handle(*signed(event(1, data=change("looked", sites=sites, obligations=logged))))
+    put(s3, place_name("full", "looked"))
+    put(s3, place_name("erased", "looked"))
+    s3.delete_object(Bucket=place_name("erased", "looked"), Key="data.csv")
+    held = buckets.held()
+    assert [held[place_name(site, "looked")] for site in sites] == [True, False, True]
+    assert "placement-access-log" not in held
+    assert buckets.reference("p-a") == "s3://p-a"
+
+
 def test_an_s3_service_that_is_away_means_later(tmp_path, monkeypatch):
     for name, value in AWS.items():
         monkeypatch.setenv(name, value)
@@ -397,6 +415,7 @@ def test_the_command_asks_the_service_for_the_certificate(tmp_path):
     ("arguments", "option"),
     [
         (["--folder", "nowhere"], "--folder"),
+        (["--folder", ".", "--look"], "--service"),
         (["--s3-url", "http://example.org"], "--s3-url"),
         (["--folder", ".", "--service", "https://example.org"], "--token-file"),
         (["--folder", ".", "--attested", "nowhere"], "--attested"),
@@ -407,6 +426,11 @@ def test_an_option_that_cannot_be_used_is_named(tmp_path, monkeypatch, capsys, a
     (tmp_path / "secret").write_text(SECRET)
     assert main(["--secret-file", "secret", "--port", "0", *arguments]) == 2
     assert capsys.readouterr().err.startswith(f"{option}: ")
+
+
+def test_without_a_secret_nothing_is_listened_to(tmp_path, capsys):
+    assert main(["--folder", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("--secret-file: ")
 
 
 def test_a_secret_file_that_holds_none_is_refused_without_repeating_it(tmp_path, capsys):

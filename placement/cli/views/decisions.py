@@ -52,6 +52,16 @@ PLACED_FIELDS = (
 )
 
 
+ACTUAL_FIELDS = (
+    Field("site", lambda s: s.site),
+    Field("decided", lambda s: s.desired),
+    Field("provisioned", lambda s: s.state),
+    Field("found", lambda s: s.found),
+    Field("reported_at", lambda s: s.reported_at),
+    Field("observed_at", lambda s: s.observed_at),
+)
+
+
 def render_records(records: Iterable[DecisionRecord], form: Format) -> bytes:
     """Decisions below each other."""
     return render_list(records, RECORD_FIELDS, form, "There are no such decisions.")
@@ -75,10 +85,26 @@ def render_placement(placed: PlacementStatus, form: Format) -> bytes:
         if hosted.host_obligations:
             page.heading(f"What {hosted.operator} must do at {hosted.site}")
             page.items(f"{duty.requirement} ({duty.code})" for duty in hosted.host_obligations)
-    if placed.actual.drift:
-        page.heading("Not as decided")
-        page.items(placed.actual.drift)
+    _say_actual(page, placed.actual)
     return page.content()
+
+
+def _say_actual(page: Page, actual: Actual) -> None:
+    """What is known of each site, on what that rests, and how it differs from what was decided."""
+    if any(site.state or site.found is not None for site in actual.sites):
+        page.heading("Where it is, as far as anybody said")
+        say_list(page, actual.sites, ACTUAL_FIELDS)
+    told = [(site.site, site.evidence) for site in actual.sites]
+    told = [(site, said) for site, said in told if said.summary or said.reference]
+    if told:
+        page.heading("Evidence")
+        page.items(
+            f"{site}: {' | '.join(filter(None, (said.reference, said.summary)))}"
+            for site, said in told
+        )
+    if actual.drift:
+        page.heading("Not as decided")
+        page.items(actual.drift)
 
 
 def _actual(actual: Actual) -> str:

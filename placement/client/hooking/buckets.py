@@ -100,14 +100,28 @@ class Buckets:
         bucket = place_name(site, change.dataset)
         if not self._exists(bucket):
             return ""
-        held = self._s3.list_object_versions(Bucket=bucket, MaxKeys=1)
-        if held.get("Versions") or held.get("DeleteMarkers"):
+        if self._holds_data(bucket):
             left = {"state": "to be emptied", "dataset": change.dataset, "site": site}
             self._tag(bucket, {**left, "decision": str(change.decision)})
             return f"s3://{bucket} still holds data: it is marked, and kept until it is emptied"
         # The service itself refuses this, too, if somebody has put something there meanwhile.
         self._s3.delete_bucket(Bucket=bucket)
         return ""
+
+    def held(self) -> dict[str, bool]:
+        """Names of the places that there are, and whether data is in each."""
+        pages = self._s3.get_paginator("list_buckets").paginate()
+        names = [bucket["Name"] for page in pages for bucket in page.get("Buckets", ())]
+        return {name: self._holds_data(name) for name in names if name.startswith("p-")}
+
+    def reference(self, name: str) -> str:
+        """Where a place is."""
+        return f"s3://{name}"
+
+    def _holds_data(self, bucket: str) -> bool:
+        """Versions of what was deleted are data, too."""
+        held = self._s3.list_object_versions(Bucket=bucket, MaxKeys=1)
+        return bool(held.get("Versions") or held.get("DeleteMarkers"))
 
     def _exists(self, bucket: str) -> bool:
         from botocore.exceptions import ClientError  # type: ignore[import-untyped]

@@ -58,12 +58,20 @@ class Folders:
         folder = self._root / place_name(site, change.dataset)
         if not folder.is_dir():
             return ""
-        if any(path.name != _NOTE for path in folder.iterdir()):
+        if _holds_data(folder):
             left = {"dataset": change.dataset, "site": site, "state": "to be emptied"}
             _write(folder / _NOTE, {**left, "decision": change.decision})
             return f"{folder} still holds data: it is marked, and kept until it is emptied"
         shutil.rmtree(folder)
         return ""
+
+    def held(self) -> dict[str, bool]:
+        """Names of the places that there are, and whether data is in each."""
+        return {path.name: _holds_data(path) for path in self._root.glob("p-*") if path.is_dir()}
+
+    def reference(self, name: str) -> str:
+        """Where a place is."""
+        return str(self._root / name)
 
     @staticmethod
     def _note(change: DatasetChange, hosted: HostedAt, outcome: Outcome) -> dict[str, Any]:
@@ -80,6 +88,10 @@ class Folders:
             "met": dict(outcome.met),
             "not_met": dict(outcome.unmet),
         }
+
+
+def _holds_data(folder: Path) -> bool:
+    return any(path.name != _NOTE for path in folder.iterdir())
 
 
 def _write(path: Path, note: Mapping[str, Any]) -> None:
