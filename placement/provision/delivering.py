@@ -1,7 +1,8 @@
 """What a receiver's answer means: delivered, tried again when, given up, or gone for good.
 
-A delivery is tried ten times within some sixteen hours. Each pause is up to a fifth longer or
-shorter than the schedule says, so that what failed together is not tried together.
+A delivery is tried ten times within some sixteen hours; what a receiver refuses as such (422) is
+dead at once, since no attempt would mend it. Each pause is up to a fifth longer or shorter than the
+schedule says, so that what failed together is not tried together.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ JITTER = 0.2
 LONGEST_WISH = timedelta(hours=24)
 """A receiver's Retry-After counts up to this."""
 _GONE = 410
+_REFUSED = 422
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def judge(reply: Reply, attempts: int, chance: float) -> Judged:
     if not reply.error:
         return Judged(DeliveryState.DELIVERED, made)
     gone = reply.status == _GONE
-    if made > len(PAUSES):
+    if made > len(PAUSES) or reply.status == _REFUSED:
         return Judged(DeliveryState.DEAD, made, gone=gone)
     pause = PAUSES[made - 1] * (1 + JITTER * (2 * chance - 1))
     if reply.retry_after_s is not None:

@@ -57,3 +57,9 @@ def test_a_receiver_that_is_gone_is_told_apart():
     judged = judge(Reply(410, "HTTP status 410"), 0, MIDDLE)
     assert (judged.state, judged.gone) == (DeliveryState.PENDING, True)
     assert not judge(Reply(404, "HTTP status 404"), 0, MIDDLE).gone
+
+
+def test_what_a_receiver_refuses_as_such_is_dead_at_once():
+    judged = judge(Reply(422, "HTTP status 422"), 0, MIDDLE)
+    assert (judged.state, judged.attempts, judged.after) == (DeliveryState.DEAD, 1, None)
+    assert judge(Reply(401, "HTTP status 401"), 0, MIDDLE).state is DeliveryState.PENDING
