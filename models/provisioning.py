@@ -274,7 +274,7 @@ class Delivery(Frozen):
     state: DeliveryState
     attempts: Annotated[int, Field(ge=0)]
     next_attempt_at: datetime | None
-    """None: it is ended."""
+    """None: it is ended, or waits for an earlier one of its dataset."""
     last_status: int | None
     """HTTP status of the last attempt that got an answer."""
     last_error: str
