@@ -133,16 +133,16 @@ def test_an_earlier_answer_saves_most_sweeps(problem, solution):
     opened = problem.open.copy()
     opened[problem.class_of[unit], solution.sites[unit, 0]] = False
     changed = replace(problem, open=opened, cost=np.where(opened[:, None], problem.cost, 0.0))
-    cold = Related(*ordered(changed)[:1], GAP, Watch(AMPLE), None, 0)
+    cold = Related(*ordered(changed, Watch(AMPLE))[:1], GAP, Watch(AMPLE), None, 0)
     cold.run()
-    _, flows, pairs = ordered(problem)
+    _, flows, pairs = ordered(problem, Watch(AMPLE))
     start = replace(
         Warm.of(solution),
         messages=solution.messages[flows],
         apart_places=solution.apart_places[pairs],
         apart_prices=solution.apart_prices[pairs],
     )
-    warm = Related(*ordered(changed)[:1], GAP, Watch(AMPLE), start, 0)
+    warm = Related(*ordered(changed, Watch(AMPLE))[:1], GAP, Watch(AMPLE), start, 0)
     warm.run()
     assert warm.done
     assert cold.done
@@ -178,7 +178,7 @@ def test_sweeps_by_two_threads_raise_the_bound_the_same_way(problem, monkeypatch
     monkeypatch.setattr(sweeping, "ALONE", 100)
     values = []
     for _ in range(2):
-        dual = Dual(ordered(problem)[0], Watch(AMPLE))
+        dual = Dual(ordered(problem, Watch(AMPLE))[0], Watch(AMPLE))
         seen = [dual.value()]
         for turn in range(6):
             dual.sweep(large=turn % 2 == 1)
@@ -221,7 +221,7 @@ APART = Apart(np.array([0]), np.array([1]), np.array([False]))
 
 def test_the_price_of_a_meeting_closes_the_gap():
     problem = two(apart=APART)
-    dual = Dual(ordered(problem)[0], Watch(AMPLE))
+    dual = Dual(ordered(problem, Watch(AMPLE))[0], Watch(AMPLE))
     dual.climb(1e-9)
     assert dual.bound() == pytest.approx(6.0)
     solution = solve_related(problem, gap=1e-9, watch=Watch(AMPLE))

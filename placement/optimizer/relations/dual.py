@@ -10,6 +10,7 @@ unit serve prices best, as a unit without regrets says nothing of what a price w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,17 +26,18 @@ from placement.optimizer.pricing.soft import Soft
 from placement.optimizer.pricing.spread import size_of, spreads, spreads_by_feature
 from placement.optimizer.progress import Watch
 from placement.optimizer.relations.graph import Graph, graph_of, visiting_order
+from placement.optimizer.relations.meetings import add_meetings, price_meetings
 from placement.optimizer.relations.messages import (
     add_costs,
-    add_meetings,
     add_messages,
     fill_costs,
     leasts,
-    price_meetings,
     relations_part,
 )
 from placement.optimizer.relations.sweeping import Sweeper
 
+PORTION = 1 << 17
+"""Units or flows gone through between two looks at the clock."""
 ROUNDING = 1e-12
 QUICK_ROUNDING = 1e-9
 COARSE = (5.0, 1.5, 0.5, 0.15)
@@ -84,11 +86,16 @@ class Dual:
     """(Q,) its price lambda."""
     theta: Floats = field(init=False)
     """(U, S)"""
+    whole: bool = field(init=False, default=False)
+    """Theta is what prices, messages and meetings make it: nobody ran out of time halfway."""
+    reached: float = field(init=False, default=-np.inf)
+    """The best quick bound so far."""
 
     def __post_init__(self) -> None:
         problem = self.problem
         self.graph: Graph = graph_of(problem)
-        self.order: Indices = visiting_order(self.graph, problem.units)
+        self.watch.check()
+        self.order: Indices = visiting_order(self.graph, problem.units, self.watch)
         self.rank = np.empty_like(self.order)
         self.rank[self.order] = np.arange(problem.units)
         self.prices = np.zeros(len(problem.rows))
@@ -108,21 +115,29 @@ class Dual:
         self._forward = True
         self.sweeps = self.steps = 0
         every = np.arange(len(self.graph.source))
-        self._all = Sweeper(self.graph, every, self.order, self.rank)
-        self._large = Sweeper(self.graph, self._large_flows(), self.order, self.rank)
+        self._all = Sweeper(self.graph, every, self.order, self.rank, self.watch)
+        large = self._large_flows()
+        self._large = Sweeper(self.graph, large, self.order, self.rank, self.watch)
         self.refresh()
 
     def refresh(self) -> None:
         """Theta from scratch, so that rounding does not pile up."""
         problem = self.problem
         coefficients = fold(problem, self.prices)
-        fill_costs(self.theta, coefficients, problem.open, problem.class_of, self.phi)
+        self.whole = False
+        k = problem.class_of
+        for begin, end in portions(problem.units, self.watch):
+            fill_costs(self.theta, coefficients, problem.open, k, self.phi, begin, end)
         self._add_relations(self.theta)
+        self.whole = True
 
     def _add_relations(self, theta: Floats) -> None:
         g = self.graph
         operators = int(g.operator_of.max(initial=0)) + 1
-        add_messages(theta, self.messages, g.source, g.derived, g.operator_of, operators)
+        for begin, end in portions(len(g.source), self.watch):
+            add_messages(
+                theta, self.messages, g.source, g.derived, g.operator_of, operators, begin, end
+            )
         add_meetings(
             theta, g.first, g.second, g.whole_operator, g.operator_of, self.place, self.meeting
         )
@@ -172,6 +187,7 @@ class Dual:
         value = self.value()
         sizes = np.abs(self.least).sum() + np.abs(self.prices * self.problem.rhs).sum()
         sizes += self.messages.sum() + self.meeting.sum()
+        self.reached = max(self.reached, value - QUICK_ROUNDING * float(sizes))
         return value - QUICK_ROUNDING * float(sizes)
 
     def set_prices(self, prices: Floats) -> None:
@@ -216,7 +232,7 @@ class Dual:
                 for _ in range(SWEEPS):
                     self.sweep(large=turn % every != 0)
                 self._step(soft, extra, tau)
-                now = self.value()
+                now = self.quick_bound()
                 self.watch.report(None, now)
                 gained, best = now - best, max(best, now)
                 if self.watch.left_s < reserve < np.inf:
@@ -278,9 +294,26 @@ class Dual:
 
     def _move_prices(self, step: Floats) -> None:
         coefficients = fold(self.problem, step) - self.problem.cost
-        add_costs(self.theta, coefficients, self.problem.class_of, self.phi)
+        self.whole = False
+        for begin, end in portions(self.problem.units, self.watch):
+            add_costs(self.theta, coefficients, self.problem.class_of, self.phi, begin, end)
         self.prices = self.prices + step
+        self.whole = True
 
     def _relations_part(self, extra: Floats) -> None:
         coefficients = fold(self.problem, self.prices)
-        relations_part(self.theta, coefficients, self.problem.class_of, self.phi, extra)
+        k = self.problem.class_of
+        for begin, end in portions(self.problem.units, self.watch):
+            relations_part(self.theta, coefficients, k, self.phi, extra, begin, end)
+
+
+def portions(count: int, watch: Watch) -> Iterator[tuple[int, int]]:
+    """Ranges that cover `count` things, the clock looked at before each.
+
+    Raises
+    ------
+    OutOfTime
+    """
+    for begin in range(0, count, PORTION):
+        watch.check()
+        yield begin, min(begin + PORTION, count)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from placement.optimizer.arrays.problem import Apart, ArrayProblem, Lineage
 from placement.optimizer.attributes import Flags, Floats, Indices
+from placement.optimizer.compiling import compiled
+from placement.optimizer.progress import Watch
+
+VISITED = 1 << 17
+"""Units visited between two looks at the clock."""
 
 
 @dataclass(frozen=True)
@@ -65,42 +68,95 @@ def graph_of(problem: ArrayProblem) -> Graph:
 
 
 def links_of(units: int, first: Indices, second: Indices) -> Links:
-    """Sorted by unit, then by mate, then first before second: whatever the order of the pairs."""
-    ends = np.concatenate([first, second])
-    mates = np.concatenate([second, first])
-    leads = np.arange(len(ends)) < len(first)
-    key = 2 * (ends.astype(np.int64) * units + mates) + ~leads
-    order = np.argsort(key, kind="stable")
-    pair = np.concatenate([np.arange(len(first))] * 2)
-    start = np.searchsorted(ends[order], np.arange(units + 1))
-    return Links(
-        start=start.astype(np.intp),
-        pair=pair[order].astype(np.intp),
-        mate=mates[order].astype(np.intp),
-        leads=leads[order],
-    )
+    """By unit, then in the order of the pairs."""
+    start = np.zeros(units + 1, dtype=np.intp)
+    pair, mate = np.empty(2 * len(first), dtype=np.intp), np.empty(2 * len(first), dtype=np.intp)
+    leads = np.empty(2 * len(first), dtype=np.bool_)
+    _link(first, second, start, pair, mate, leads)
+    return Links(start, pair, mate, leads)
 
 
-def visiting_order(graph: Graph, units: int) -> Indices:
+@compiled
+def _link(
+    first: Indices, second: Indices, start: Indices, pair: Indices, mate: Indices, leads: Flags
+) -> None:
+    units = len(start) - 1
+    for e in range(len(first)):
+        start[first[e] + 1] += 1
+        start[second[e] + 1] += 1
+    for u in range(units):
+        start[u + 1] += start[u]
+    place = start[:units].copy()
+    for e in range(len(first)):
+        u, v = first[e], second[e]
+        x = place[u]
+        place[u] += 1
+        pair[x], mate[x], leads[x] = e, v, True
+        x = place[v]
+        place[v] += 1
+        pair[x], mate[x], leads[x] = e, u, False
+
+
+def visiting_order(graph: Graph, units: int, watch: Watch) -> Indices:
     """Units level by level through the graph: messages then cross it in few sweeps.
 
     Reverse Cuthill-McKee: neighbours are close to each other in the order.
     """
     links = graph.flows
-    ones = np.ones(len(links.mate), dtype=np.int8)
-    matrix = csr_array((ones, links.mate, links.start), shape=(units, units))
-    order: Indices = np.asarray(reverse_cuthill_mckee(matrix, symmetric_mode=True), dtype=np.intp)
-    return order
+    roots = np.argsort(np.diff(links.start), kind="stable")
+    order, seen = np.empty(units, dtype=np.intp), np.zeros(units, dtype=np.bool_)
+    state = np.zeros(3, dtype=np.intp)
+    while state[0] < units:
+        watch.check()
+        _visit(links.start, links.mate, roots, order, seen, state, VISITED)
+    return np.ascontiguousarray(order[::-1])
 
 
-def ordered(problem: ArrayProblem) -> tuple[ArrayProblem, Indices, Indices]:
+@compiled
+def _visit(
+    start: Indices,
+    mate: Indices,
+    roots: Indices,
+    order: Indices,
+    seen: Flags,
+    state: Indices,
+    most: int,
+) -> None:
+    """Go on with a search by breadth. `state`: units left behind, units found, roots tried."""
+    head, tail, root = state
+    for _ in range(min(most, len(order) - head)):
+        if head == tail:
+            while seen[roots[root]]:
+                root += 1
+            order[tail] = roots[root]
+            seen[roots[root]] = True
+            tail += 1
+        u = order[head]
+        head += 1
+        for x in range(start[u], start[u + 1]):
+            v = mate[x]
+            if not seen[v]:
+                seen[v] = True
+                order[tail] = v
+                tail += 1
+    state[0], state[1], state[2] = head, tail, root
+
+
+def ordered(problem: ArrayProblem, watch: Watch) -> tuple[ArrayProblem, Indices, Indices]:
     """The problem with flows and pairs in an order of their own, and those orders.
 
     So that the answer does not depend on the order in which they were given.
+
+    Raises
+    ------
+    OutOfTime
     """
+    watch.check()
     flows = _order(problem.lineage.source, problem.lineage.derived, problem.lineage.yearly_gb)
+    watch.check()
     many = problem.replicated
     others = _order(many.source, many.derived, many.yearly_gb)
+    watch.check()
     apart = problem.apart
     first = np.minimum(apart.first, apart.second)
     second = np.maximum(apart.first, apart.second)

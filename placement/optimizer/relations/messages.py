@@ -15,27 +15,34 @@ for energy minimization; giving back: Tourani et al. 2018, MPLP++). The bound ne
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.compiling import compiled, compiled_for_numbers
+from placement.optimizer.relations.prefetching import prefetch
 
 BIG = 1e30
 """Cost of a closed pair: messages are lost in it, and products with it stay finite."""
 SHUT = 1e29
 """Costs from here on are those of closed pairs."""
+AHEAD = 6
+"""Units between asking for a unit's rows and the visit, twice as many for its links."""
 KEPT = 0.3
 """Weight of the flows behind a unit in the share that those ahead of it get."""
 
 
 @compiled
 def fill_costs(
-    theta: Floats, coefficients: Floats, opened: Flags, class_of: Indices, phi: Floats
+    theta: Floats,
+    coefficients: Floats,
+    opened: Flags,
+    class_of: Indices,
+    phi: Floats,
+    begin: int,
+    end: int,
 ) -> None:
-    """theta_us = sum_f coefficients[k, f, s] phi[f, u], or BIG where closed."""
-    for u in range(theta.shape[0]):
+    """theta_us = sum_f coefficients[k, f, s] phi[f, u], or BIG where closed, u in begin..end."""
+    for u in range(begin, end):
         k = class_of[u]
         for s in range(theta.shape[1]):
             theta[u, s] = 0.0
@@ -55,10 +62,12 @@ def add_messages(
     derived: Indices,
     operator_of: Indices,
     operators: int,
+    begin: int,
+    end: int,
 ) -> None:
-    """Every source pays its messages, every derived unit is granted its own."""
+    """Sources pay their messages, derived units are granted them, for flows begin..end."""
     peaks = np.zeros(operators)
-    for e in range(len(source)):
+    for e in range(begin, end):
         peaks[:] = 0.0
         i, j = source[e], derived[e]
         for s in range(theta.shape[1]):
@@ -219,7 +228,9 @@ def sweep(
     raw, h = np.zeros(theta.shape[1]), np.zeros(theta.shape[1])
     old, grant = np.zeros(len(begins) - 1), np.zeros(len(begins) - 1)
     forward = rank[order[0]] < rank[order[-1]] if len(order) else True
-    for u in order:
+    for n in range(len(order)):
+        _fetch_ahead(theta, messages, order, n, start, pair, mate)
+        u = order[n]
         begin, end = start[u], start[u + 1]
         ahead = end - begin
         if not all_ways:
@@ -246,79 +257,28 @@ def sweep(
 
 
 @compiled
-def price_meetings(
+def _fetch_ahead(
     theta: Floats,
-    first: Indices,
-    second: Indices,
-    whole: Flags,
-    operator_of: Indices,
-    place: Indices,
-    price: Floats,
-    single: Flags,
+    messages: Floats,
+    order: Indices,
+    n: int,
+    start: Indices,
+    pair: Indices,
+    mate: Indices,
 ) -> None:
-    """The best price lambda_q of one place, site or operator, that both of a pair would take.
-
-    x_i + x_j <= 1 at the place lowers the bound by lambda and raises either's cost there by it.
-    With regrets r_i, r_j of avoiding the place, any lambda between them gains min(r_i, r_j).
-    """
-    for q in range(len(first)):
-        i, j = first[q], second[q]
-        if not (single[i] and single[j]):
-            continue
-        if price[q] > 0.0:
-            _charge(theta, i, j, place[q], whole[q], operator_of, -price[q])
-            price[q] = 0.0
-        p, r = _regret(theta[i], whole[q], operator_of)
-        p2, r2 = _regret(theta[j], whole[q], operator_of)
-        if p != p2:
-            continue
-        low, high = min(r, r2), max(r, r2)
-        fair = low if high > SHUT else 0.5 * (low + high)
-        if 0.0 < fair < SHUT:
-            place[q], price[q] = p, fair
-            _charge(theta, i, j, p, whole[q], operator_of, fair)
-
-
-@compiled
-def _regret(theta: Floats, whole: bool, operator_of: Indices) -> Any:
-    """The best place, and how much dearer the best elsewhere is."""
-    best = 0
-    for s in range(len(theta)):
-        if theta[s] < theta[best]:
-            best = s
-    p = operator_of[best] if whole else best
-    other = BIG
-    for s in range(len(theta)):
-        at = operator_of[s] if whole else s
-        if at != p and theta[s] < other:
-            other = theta[s]
-    return p, (other - theta[best] if other < SHUT else BIG)
-
-
-@compiled
-def _charge(
-    theta: Floats, i: int, j: int, p: int, whole: bool, operator_of: Indices, amount: float
-) -> None:
-    for s in range(theta.shape[1]):
-        if (operator_of[s] if whole else s) == p:
-            theta[i, s] += amount
-            theta[j, s] += amount
-
-
-@compiled
-def add_meetings(
-    theta: Floats,
-    first: Indices,
-    second: Indices,
-    whole: Flags,
-    operator_of: Indices,
-    place: Indices,
-    price: Floats,
-) -> None:
-    """Either unit of a pair pays for its priced place."""
-    for q in range(len(first)):
-        if price[q] > 0.0:
-            _charge(theta, first[q], second[q], place[q], whole[q], operator_of, price[q])
+    """Ask for what the visits after the n-th need: where links are, then links, then rows."""
+    if n + 3 * AHEAD < len(order):
+        prefetch(start, order[n + 3 * AHEAD])
+    if n + 2 * AHEAD < len(order):
+        w = order[n + 2 * AHEAD]
+        prefetch(mate, start[w])
+        prefetch(pair, start[w])
+        prefetch(theta, w)
+    if n + AHEAD < len(order):
+        w = order[n + AHEAD]
+        for x in range(start[w], start[w + 1]):
+            prefetch(theta, mate[x])
+            prefetch(messages, pair[x])
 
 
 @compiled
@@ -333,9 +293,11 @@ def leasts(theta: Floats, operator_of: Indices, replicas: Indices, out: Floats) 
 
 
 @compiled
-def add_costs(theta: Floats, coefficients: Floats, class_of: Indices, phi: Floats) -> None:
+def add_costs(
+    theta: Floats, coefficients: Floats, class_of: Indices, phi: Floats, begin: int, end: int
+) -> None:
     """theta_us += sum_f coefficients[k, f, s] phi[f, u]; closed pairs stay closed."""
-    for u in range(theta.shape[0]):
+    for u in range(begin, end):
         k = class_of[u]
         for f in range(phi.shape[0]):
             for s in range(theta.shape[1]):
@@ -344,14 +306,20 @@ def add_costs(theta: Floats, coefficients: Floats, class_of: Indices, phi: Float
 
 @compiled
 def relations_part(
-    theta: Floats, coefficients: Floats, class_of: Indices, phi: Floats, out: Floats
+    theta: Floats,
+    coefficients: Floats,
+    class_of: Indices,
+    phi: Floats,
+    out: Floats,
+    begin: int,
+    end: int,
 ) -> None:
     """out[s, u] = theta_us - sum_f coefficients[k, f, s] phi[f, u]; 0 where closed."""
     block = 64
-    for begin in range(0, theta.shape[0], block):
-        end = min(begin + block, theta.shape[0])
+    for low in range(begin, end, block):
+        high = min(low + block, end)
         for s in range(theta.shape[1]):
-            for u in range(begin, end):
+            for u in range(low, high):
                 value = theta[u, s]
                 if value < SHUT:
                     for f in range(phi.shape[0]):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -37,7 +37,7 @@ from placement.optimizer.relations.plans import (
     visits,
 )
 from placement.optimizer.relations.ready import make_ready
-from placement.optimizer.relations.starting import sorted_start
+from placement.optimizer.relations.starting import as_given, sorted_start
 from placement.optimizer.relations.tables import tables_of
 
 SMALL = 12_000
@@ -96,21 +96,14 @@ def solve_related(
     SolverError
         Where HiGHS fails, or a plan does not hold against the problem.
     """
-    sorted_problem, flows, pairs = ordered(problem)
+    try:
+        sorted_problem, flows, pairs = ordered(problem, watch)
+    except OutOfTime:
+        return ArraySolution(Termination.TIME_LIMIT, np.zeros(len(problem.rows)), -np.inf)
     search = Related(sorted_problem, gap, watch, sorted_start(start, flows, pairs), seed)
     with suppress(OutOfTime):
         search.run()
-    answer = search.answer()
-    return replace(
-        answer,
-        messages=None if answer.messages is None else answer.messages[np.argsort(flows)],
-        apart_places=None
-        if answer.apart_places is None
-        else answer.apart_places[np.argsort(pairs)],
-        apart_prices=None
-        if answer.apart_prices is None
-        else answer.apart_prices[np.argsort(pairs)],
-    )
+    return as_given(search.answer(), flows, pairs)
 
 
 @dataclass
@@ -165,7 +158,9 @@ class Related:
             warm = self._take_prices()
             self.dual.climb(self.gap, WARM if warm else TEMPERATURES)
             self._prove()
+        self.watch.check()
         self.tables = tables_of(self.problem)
+        self.watch.check()
         self.free = movable(self.problem)
         small = int(self.problem.open[self.problem.class_of].sum()) <= SMALL
         with self._phase("relations"):
@@ -205,9 +200,8 @@ class Related:
             return ArraySolution(
                 Termination.INFEASIBLE, prices, np.inf, core=self.core, phases=self.phases
             )
-        if self.dual is not None and self.stale:
-            self.proven = self.dual.quick_bound()
-            self.bound = max(self.bound, self.proven)
+        if self.dual is not None:
+            self._take_bound(self.dual)
         within = self.sites is not None and self.done
         return ArraySolution(
             Termination.WITHIN_GAP if within else Termination.TIME_LIMIT,
@@ -220,6 +214,12 @@ class Related:
             apart_prices=None if self.dual is None else self.dual.meeting,
             phases=self.phases,
         )
+
+    def _take_bound(self, dual: Dual) -> None:
+        """What the dual has proved so far, without another pass over everything."""
+        if self.stale and dual.whole:
+            dual.quick_bound()
+        self.bound = max(self.bound, dual.reached)
 
     def _take_start(self) -> None:
         if self.start is not None and self.start.sites is not None:
@@ -245,6 +245,7 @@ class Related:
         """The bound of the dual as it is, rounded down."""
         assert self.dual is not None
         self.stale = True
+        self._take_bound(self.dual)
         self.dual.refresh()
         self.proven = self.dual.bound()
         self.stale = False

@@ -1,10 +1,13 @@
-"""Where a solve starts: an earlier answer, in the order that this room gives to relations."""
+"""An earlier answer in the order that this room gives to relations, and an answer out of it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
+
+from placement.optimizer.arrays.solution import ArraySolution
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.polish.solve import Warm
 
@@ -21,6 +24,24 @@ def sorted_start(start: Warm | None, flows: Indices, pairs: Indices) -> Warm | N
         apart_places=_sorted(start.apart_places, pairs),
         apart_prices=_sorted(start.apart_prices, pairs),
     )
+
+
+def as_given(answer: ArraySolution, flows: Indices, pairs: Indices) -> ArraySolution:
+    """Messages and meetings of an answer in the order in which relations were given."""
+    return replace(
+        answer,
+        messages=_unsorted(answer.messages, flows),
+        apart_places=_unsorted(answer.apart_places, pairs),
+        apart_prices=_unsorted(answer.apart_prices, pairs),
+    )
+
+
+def _unsorted(values: _Array | None, order: Indices) -> _Array | None:
+    if values is None:
+        return None
+    given = np.empty_like(values)
+    given[order] = values
+    return given
 
 
 def _sorted(values: _Array | None, order: Indices) -> _Array | None:

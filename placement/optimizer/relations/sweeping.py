@@ -53,17 +53,24 @@ class Sweeper:
         (n,) the flows' numbers.
     order
         (U,) units in visiting order.
+
+    Raises
+    ------
+    OutOfTime
     """
 
-    def __init__(self, graph: Graph, flows: Indices, order: Indices, rank: Indices) -> None:
+    def __init__(
+        self, graph: Graph, flows: Indices, order: Indices, rank: Indices, watch: Watch
+    ) -> None:
         self.graph = graph
         self.rank = rank
         of = graph.operator_of
         self.members = np.argsort(of, kind="stable")
         self.begins = np.searchsorted(of[self.members], np.arange(int(of.max(initial=0)) + 2))
-        self.rounds = _alone(graph, flows, order)
         if len(order) > ALONE:
-            self.rounds = _rounds(graph, flows, order, rank)
+            self.rounds = _rounds(graph, flows, order, rank, watch)
+        else:
+            self.rounds = _alone(graph, flows, order)
 
     def sweep(
         self, theta: Floats, messages: Floats, watch: Watch, *, forward: bool, all_ways: bool
@@ -128,7 +135,9 @@ def _alone(graph: Graph, flows: Indices, order: Indices) -> list[list[Work]]:
     return [[_work(graph, flows, order, none, none)]]
 
 
-def _rounds(graph: Graph, flows: Indices, order: Indices, rank: Indices) -> list[list[Work]]:
+def _rounds(
+    graph: Graph, flows: Indices, order: Indices, rank: Indices, watch: Watch
+) -> list[list[Work]]:
     units = len(order)
     part = rank * PARTS // units
     one, other = part[graph.source[flows]], part[graph.derived[flows]]
@@ -138,6 +147,7 @@ def _rounds(graph: Graph, flows: Indices, order: Indices, rank: Indices) -> list
     left = np.bincount(ends, minlength=units).astype(np.intp)
     rounds = []
     for pairs in ROUNDS:
+        watch.check()
         chosen = [flows[(low == a) & (high == b)] for a, b in pairs]
         both = np.concatenate(chosen)
         ends = np.concatenate([graph.source[both], graph.derived[both]])
