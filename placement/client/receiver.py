@@ -26,7 +26,7 @@ from models import Certificate, DatasetChange, EventType, PlanEnded
 from models.canonical import sha256_of
 from placement.client.receiving import journal
 from placement.client.receiving.answers import Answer, Refuse, Result, Unproven
-from placement.client.receiving.journal import Journal
+from placement.client.receiving.journal import Busy, Journal
 from placement.client.receiving.message import Received, read_message
 from placement.client.receiving.verifying import secret_keys, verified_id
 from placement.errors import PlacementError
@@ -108,6 +108,9 @@ class Receiver:
         except Refuse as error:
             _log.warning("a message was refused: %s", error)
             return Answer(Result.REFUSED, str(error))
+        except Busy:
+            _log.info("a message came while others were at work: it is asked for again")
+            return Answer(Result.FAILED, "others are at work here; try again")
         except Exception:  # noqa: BLE001  whatever an effect raises, the sender is to try again
             _log.exception("a message failed")
             return Answer(Result.FAILED, "it failed here; the receiver's log says why")
@@ -116,6 +119,10 @@ class Receiver:
         if self._journal.state(received.id) in ("done", "overtaken"):
             return Result.REPEATED
         self._require_current(received, now)
+        with self._journal.turn():
+            return self._in_turn(received)
+
+    def _in_turn(self, received: Received) -> Result:
         with self._journal.writing() as connection:
             again = journal.begin(connection, received)
         with self._journal.writing() as connection:

@@ -209,11 +209,12 @@ class Lane:
             self._done.append(_settled(sequence, reply, judged))
             self._gone = self._gone or judged.gone
             if judged.delivered:
-                self._failures, self._at_once = 0, min(AT_ONCE, 2 * self._at_once)
+                self._failures, self._at_once = 0, min(AT_ONCE, self._at_once + 1)
                 return
             self._failures += 1
+            # A receiver that does one thing after another answers too late when it gets many.
+            self._at_once = max(AT_ONCE_IN_TROUBLE, self._at_once // 2)
             if self._troubled:
-                self._at_once = AT_ONCE_IN_TROUBLE
                 await asyncio.sleep(REST_S)
         finally:
             self._posts.pop(sequence, None)

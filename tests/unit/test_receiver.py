@@ -490,3 +490,19 @@ def test_a_secret_in_another_form_is_refused_without_repeating_it(tmp_path, secr
     with pytest.raises(BadInput) as refused:
         Hook(tmp_path, secrets=secrets)
     assert KEY not in str(refused.value)
+
+
+def test_a_message_whose_turn_does_not_come_is_to_be_sent_again_and_changes_nothing(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("placement.client.receiving.journal._WAIT_S", 0.01)
+    effects = []
+    file = tmp_path / "journal.sqlite3"
+    receiver = Receiver([SECRET], file, lambda got, _: effects.append(got.id), clock=lambda: NOW)
+    with receiver._journal.turn():
+        answer = receiver.handle(*signed(event()))
+    assert (answer.status, answer.detail) == (503, "others are at work here; try again")
+    assert not effects
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert receiver.handle(*signed(event())).status == 200
+    assert len(effects) == 1

@@ -11,6 +11,7 @@ several processes, too.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -35,14 +36,35 @@ CREATE TABLE IF NOT EXISTS withdrawn (decision INTEGER PRIMARY KEY) STRICT;
 """
 
 
+class Busy(Exception):
+    """Others were at work for too long: this message's turn did not come."""
+
+
 class Journal:
     """What a receiver remembers. Safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._turn = threading.Lock()
         with closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_TABLES)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One message of this process at a time, each about as it came; SQLite keeps no queue.
+
+        Raises
+        ------
+        Busy
+            When it does not come in time.
+        """
+        if not self._turn.acquire(timeout=_WAIT_S):
+            raise Busy
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
