@@ -150,8 +150,8 @@ def test_deliveries_are_seen_redriven_and_discarded(ask, city):
     ident, _ = subscribe(ask)
     approve_it(city, propose(city).number)
     with city.store.noting() as tx:
-        dispatch = Dispatch(tx, "tests")
         assert Expansion(tx).expand(ident, 100) == 5
+        dispatch = Dispatch(tx, "tests")
         leased = dispatch.lease(ident, 2)
         dead = [
             Settled(one.event.sequence, DeliveryState.DEAD, 9, status=500, error="it answered 500")
