@@ -20,7 +20,7 @@ import numpy as np
 
 from placement.optimizer.arrays.solution import violations
 from placement.optimizer.pricing.shard import LocalShard
-from placement.optimizer.pricing.sift import NEAR_MOST
+from placement.optimizer.pricing.sift import CORE_MOST, ROUNDS
 from placement.optimizer.progress import Watch
 from placement.optimizer.sharding.cluster import local_client
 from placement.optimizer.sharding.solve import solve_sharded
@@ -28,8 +28,8 @@ from tests.benchmarks.instances import Recipe, make_instance
 
 GAP = 1e-6
 LIMIT_S = 300.0
-PICKED_MOST = 2 * NEAR_MOST * 80
-"""Bytes of the near ties of smooth steps at their most, twice, at 80 bytes a unit."""
+PICKED_MOST = ROUNDS * CORE_MOST * 80
+"""Bytes of the near ties of every programme at their most, at 80 bytes a unit."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def estimated(row, units, assumed):
         reading  = N row_bytes / (machines reading)
         cost     = machines (reading + seconds) / 3600 EUR/hour
 
-    D is what was measured and PICKED_MOST: picks do not grow beyond sift.NEAR_MOST units.
+    D is what was measured and PICKED_MOST: a pick does not grow beyond sift.CORE_MOST units.
     """
     memory = row.part_mb * 1e6 * row.shards / row.units
     room = assumed.memory_gb * 1e9 * assumed.spare - assumed.cores * row.empty_mb * 1e6

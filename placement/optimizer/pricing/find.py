@@ -1,9 +1,10 @@
 """Prices of the coupling rows at which the bound is greatest, for any number of units.
 
 From coarse to fine: the soft bound on a sample drawn in proportion to what is at stake, its
-temperature falling; then only units near a tie, everybody else staying where prices put them; last
-the linear programme over the nearest ties, whose value no plan's relaxation can beat. Each round
-is one pass over all units. Prices are as good as the linear relaxation where the two values meet.
+temperature falling, corrected by what a pass over all units shows; then the linear programme over
+the nearest ties, everybody else staying where prices put them, whose value no plan's relaxation
+can beat. Each round is one pass over all units. Prices are as good as the linear relaxation where
+the two values meet.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from placement.optimizer.progress import Watch
 
 FIRST, COARSE = 4_000, (5.0, 1.5, 0.5)
 """Units of the first sample, and the temperatures on it, in spreads of the units."""
-SECOND, FINER = 20_000, (0.15, 0.05, 0.02)
+SECOND, FINER = 20_000, (0.15, 0.05, 0.02, 0.005, 0.002)
 """The same of the second."""
-CORRECTED = (0.01,)
-"""Temperature on the corrected sample."""
+CORRECTED = (0.001, 0.0003)
+"""Temperatures on the corrected sample, each after a pass over all units."""
 FINELY = 0.1
 """Of the gain asked for before, on the corrected sample."""
 CAP = 1e5
@@ -39,6 +40,8 @@ HIGH = 1e-3
 STEPS = 12
 ENOUGH = 1e-5
 """Share of the stake, times the temperature, that a step must promise."""
+WARM_ROUNDS = 5
+"""Programmes at prices that were given."""
 POOR = 1e-6
 """Relative distance from the relaxation at which given prices have not helped."""
 
@@ -142,7 +145,7 @@ def _priced(shard: Shard, found: Sifted) -> Priced:
 
 def _warm(shard: Shard, start: Floats, scale: Floats, cap: Floats, watch: Watch) -> Sifted | None:
     """From given prices; none where that does not end near the relaxation."""
-    found = sift(shard, np.clip(start, 0.0, cap), scale, cap, watch, warm=True)
+    found = sift(shard, np.clip(start, 0.0, cap), scale, cap, watch, rounds=WARM_ROUNDS)
     bound = bound_of(found.part, found.prices, shard.rhs)
     near = np.isinf(bound) or found.value - bound <= POOR * abs(bound)
     return found if near else None
@@ -164,10 +167,12 @@ def _coarse(shard: Shard, size: Size, cap: Floats, watch: Watch) -> Floats:
     prices = _annealed(pick, rhs, prices, cap, FINER, enough, watch)
     if whole:
         return prices
-    true = shard.evaluate(prices, watch).totals
-    drawn = evaluate_part(pick.problem, prices, pick.extra, watch).totals
-    level, enough = rhs - true + drawn, FINELY * enough
-    return _annealed(pick, level, prices, cap, CORRECTED, enough, watch)
+    for tau in CORRECTED:
+        true = shard.evaluate(prices, watch).totals
+        drawn = evaluate_part(pick.problem, prices, pick.extra, watch).totals
+        level = rhs - true + drawn
+        prices = _annealed(pick, level, prices, cap, (tau,), FINELY * enough, watch)
+    return prices
 
 
 def _annealed(

@@ -10,7 +10,6 @@ cannot exceed, and the bound what it cannot fall below.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -18,27 +17,12 @@ from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.pricing.corelp import CoreAnswer, CoreTask, solve_core
 from placement.optimizer.pricing.dual import Part, bound_of, evaluate, reduced
 from placement.optimizer.pricing.margins import LOWEST, PER_DECADE
-from placement.optimizer.pricing.newton import maximise
 from placement.optimizer.pricing.shard import Pick, Shard, union
-from placement.optimizer.pricing.soft import Soft
 from placement.optimizer.pricing.spread import spreads, spreads_by_feature
 from placement.optimizer.progress import Watch
 
-NEAR = 20_000
-"""Units near a tie that the smooth steps see,"""
-NEAR_SHARE = 0.04
-"""and this share of all,"""
-NEAR_MOST = 250_000
-"""but not more."""
-FINE = (0.003, 0.001)
-"""Temperatures of the smooth steps, in spreads of the units."""
-SMOOTH_STEPS = 4
-PROMISE = 1e-9
-"""Share of the bound that a smooth step must promise."""
-REACH = 20.0
+REACH = 2.0
 """How far prices may go, in relative margins of the last unit near a tie: beyond, others flip."""
-FARTHEST = 0.1
-"""Of the prices, in one round of smooth steps."""
 CORE, CORE_SHARE, CORE_MOST = 3_000, 0.012, 12_000
 """Units of the linear programme at first: so many, or this share of all, but not more;"""
 MOST = 3
@@ -48,10 +32,8 @@ TIED = 3 * PER_DECADE
 WIDER = 6.0
 """Pairs of the programme, in margins of its last unit."""
 ROUNDS = 24
-"""Programmes after smooth steps, at most: few suffice unless large classes tie,"""
-WARM_ROUNDS = 2
-"""and before any."""
-WIDEN, NARROW = 4.0, 0.2
+"""Programmes, at most: few suffice unless large classes tie."""
+WIDEN, NARROW = 4.0, 0.1
 """How far prices may go next, after a step that raised the bound and after one that did not."""
 OVERFLOW = 1e-9
 """Share of the value that overflow may cost in a placement that is taken to fit."""
@@ -95,7 +77,13 @@ class _Frame:
 
 
 def sift(
-    shard: Shard, prices: Floats, scale: Floats, cap: Floats, watch: Watch, *, warm: bool = False
+    shard: Shard,
+    prices: Floats,
+    scale: Floats,
+    cap: Floats,
+    watch: Watch,
+    *,
+    rounds: int = ROUNDS,
 ) -> Sifted:
     """Rounds of near ties, until the relaxation's value is met or rounds run out.
 
@@ -103,29 +91,18 @@ def sift(
     ----------
     scale, cap
         (R,) what is at stake per unit of a row's weight, and the highest prices.
-    warm
-        The prices may be those wanted already: ask the programme before any smooth step.
     """
     frame = _Frame(shard, shard.rhs, scale, cap, watch)
     here = _look(frame, prices)
     if not np.isfinite(here.bound):
         return Sifted(here.prices, here.part, np.inf, None, None, 1)
-    passes = 1
-    if warm:
-        found = _settle(frame, here, here, WARM_ROUNDS)
-        passes += found.rounds
-        if _closed(found.value, bound_of(found.part, found.prices, frame.rhs)):
-            return replace(found, rounds=passes)
-        here = _look(frame, found.prices)
-        passes += 1
-    there = _look(frame, _smooth(frame, here))
-    best = max(here, there, key=lambda one: one.bound)
-    found = _settle(frame, best, there, ROUNDS)
-    return replace(found, rounds=passes + 1 + found.rounds)
+    found = _settle(frame, here, rounds)
+    return replace(found, rounds=1 + found.rounds)
 
 
-def _settle(frame: _Frame, best: _Here, there: _Here, rounds: int) -> Sifted:
+def _settle(frame: _Frame, best: _Here, rounds: int) -> Sifted:
     """Programmes over near ties at the best prices known; `there` was looked at last."""
+    there = best
     core: Pick | None = None
     shown: tuple[Pick, Floats] | None = None
     value = width = np.inf
@@ -167,23 +144,6 @@ def _nearest(shard: Shard, here: _Here, count: int) -> tuple[Pick, float]:
     wanted = min(int(reached[TIED]) + count, int(reached[-1]))
     bins = int(np.searchsorted(reached, wanted)) + 1
     return shard.near(bins), float(10.0 ** (LOWEST + min(bins, len(here.bins)) / PER_DECADE))
-
-
-def _smooth(frame: _Frame, here: _Here) -> Floats:
-    """Soft steps over the units near a tie, all others staying where they are."""
-    count = min(NEAR + int(NEAR_SHARE * here.bins.sum()), NEAR_MOST)
-    pick, widest = _nearest(frame.shard, here, count)
-    soft = Soft(pick.problem, pick.extra, frame.watch)
-    own = evaluate(pick.problem, here.prices, pick.extra, frame.watch)
-    rhs = frame.rhs - (here.part.totals - own.totals)
-    reach = min(FARTHEST, REACH * widest) * (here.prices + frame.scale)
-    low, high = np.maximum(0.0, here.prices - reach), np.minimum(frame.cap, here.prices + reach)
-    prices = here.prices
-    for tau in FINE:
-        curve = partial(soft.curve, tau=tau)
-        tolerance = PROMISE * abs(here.bound)
-        prices = maximise(curve, rhs, prices, low, high, steps=SMOOTH_STEPS, tolerance=tolerance)
-    return prices
 
 
 def _exact(
