@@ -15,7 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from api.injected import InjectedCity
 from api.threads import in_reader
-from models import JobState
+from models import DeliveryState, JobState
 from placement.errors import NotAuthenticated, PlacementError
 from placement.service.readiness import figures
 from placement.store.figures import Figures
@@ -90,6 +90,12 @@ class _Stored:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._up = Gauge("placement_store_up", "Whether the store answers.", registry=registry)
         self._jobs = Gauge("placement_jobs", "Jobs by state.", ("state",), registry=registry)
+        self._deliveries = Gauge(
+            "placement_deliveries",
+            "Events that wait for a subscriber (pending), or for a person (dead).",
+            ("state",),
+            registry=registry,
+        )
         self._audit = Gauge(
             "placement_audit_records", "Records of the audit log.", registry=registry
         )
@@ -109,9 +115,12 @@ class _Stored:
         if stored is None:
             # Old numbers would look like news.
             self._jobs.clear()
+            self._deliveries.clear()
             return
         for state in JobState:
             self._jobs.labels(state.value).set(stored.jobs.get(state.value, 0))
+        for waits in (DeliveryState.PENDING, DeliveryState.DEAD):
+            self._deliveries.labels(waits.value).set(stored.deliveries.get(waits.value, 0))
         self._audit.set(stored.audit_records)
         self._catalog.set(stored.catalog_version)
         self._policy.labels(stored.policy_revision).set(stored.policy_number)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from models import DeliveryState
 from placement.store.engine import Transaction
-from placement.store.tables import JobRow, PolicyRevisionRow
+from placement.store.tables import DeliveryRow, JobRow, PolicyRevisionRow
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,8 @@ class Figures:
 
     jobs: dict[str, int]
     """By state."""
+    deliveries: dict[str, int]
+    """Of events to subscribers, by state: those that are pending or dead."""
     audit_records: int
     catalog_version: int
     policy_number: int
@@ -29,6 +32,11 @@ def read_figures(tx: Transaction) -> Figures:
     counted = tx.session.execute(
         select(JobRow.state, func.count()).group_by(JobRow.state).order_by(JobRow.state)
     ).all()
+    waiting = tx.session.execute(
+        select(DeliveryRow.state, func.count())
+        .where(DeliveryRow.state.in_((DeliveryState.PENDING.value, DeliveryState.DEAD.value)))
+        .group_by(DeliveryRow.state)
+    ).all()
     city = tx.city
     active = (
         tx.session.get(PolicyRevisionRow, city.active_policy)
@@ -37,6 +45,7 @@ def read_figures(tx: Transaction) -> Figures:
     )
     return Figures(
         jobs={row[0]: row[1] for row in counted},
+        deliveries={row[0]: row[1] for row in waiting},
         audit_records=city.audit_sequence,
         catalog_version=city.catalog_version,
         policy_number=0 if active is None else active.number,

@@ -180,6 +180,8 @@ class Composition:
             "PLACEMENT_OPA_TOKEN": OPA_TOKEN,
             "PLACEMENT_OIDC_ISSUER": issuer,
             "PLACEMENT_OIDC_AUDIENCE": "placement",
+            "PLACEMENT_WEBHOOK_HOSTS": "hooks.city.example",
+            "PLACEMENT_WEBHOOK_NETWORKS": "10.1.0.0/16",
         }
         self._given = {
             "DATABASE_URL": database,

@@ -134,7 +134,7 @@ def test_health_asks_nobody(policies):
         assert client.get("/health").json() == {"status": "ok"}
 
 
-FIGURES = Figures({"done": 3, "running": 1}, 42, 7, 2, ACTIVE)
+FIGURES = Figures({"done": 3, "running": 1}, {"pending": 5}, 42, 7, 2, ACTIVE)
 
 
 def test_metrics_have_routes_states_and_the_policies(monkeypatch):
@@ -154,6 +154,8 @@ def test_metrics_have_routes_states_and_the_policies(monkeypatch):
     assert "secret-name" not in text
     assert "BREW" not in text
     assert 'placement_jobs{state="done"} 3.0' in text
+    assert 'placement_deliveries{state="pending"} 5.0' in text
+    assert 'placement_deliveries{state="dead"} 0.0' in text
     assert all(f'placement_jobs{{state="{state.value}"}}' in text for state in JobState)
     assert "placement_audit_records 42.0" in text
     assert f'placement_policy_active{{revision="{ACTIVE}"}} 2.0' in text
@@ -168,6 +170,7 @@ def test_metrics_without_the_store_say_so_and_repeat_nothing(monkeypatch):
         text = client.get("/metrics").text
     assert "placement_store_up 0.0" in text
     assert "placement_jobs{" not in text
+    assert "placement_deliveries{" not in text
     assert "placement_policy_active{" not in text
 
 
