@@ -13,15 +13,19 @@ from placement.optimizer.arrays.solution import plan_cost, violations
 from placement.optimizer.compiling import compiled
 from placement.optimizer.polish.solve import Warm
 from placement.optimizer.progress import Progress, Watch
-from placement.optimizer.relations import solve_related, sweeping
+from placement.optimizer.relations import dual as dual_module
+from placement.optimizer.relations import plans, solve_related, sweeping
 from placement.optimizer.relations.dual import Dual
 from placement.optimizer.relations.graph import ordered
+from placement.optimizer.relations.ready import make_ready
 from placement.optimizer.relations.solve import Related
 from tests.benchmarks.instances import Recipe, make_instance
 
 AMPLE = 600.0
 """Time enough for the compiler, too."""
 GAP = 2e-2
+LOOKS_MORE = 12
+"""At a watch after it was cancelled: one in each thread, and those of phases that end."""
 RECIPE = Recipe(900, 8, seed=3, edges=1.5, apart=0.05, migration=True)
 
 
@@ -256,3 +260,36 @@ def test_a_flow_keeps_source_and_derived_unit_together():
     assert solution.sites is not None
     assert solution.sites.ravel().tolist() == [0, 0]
     assert solution.bound == pytest.approx(10.0)
+
+
+class Counting(Watch):
+    """A watch that somebody cancels at its n-th look; it counts how often it is looked at."""
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__(AMPLE)
+        self.allowed, self.looks = allowed, 0
+
+    @property
+    def cancelled(self) -> bool:
+        self.looks += 1
+        return self.looks > self.allowed
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_cancelled_solve_works_on_nowhere(monkeypatch, share):
+    """Whenever that happens: a look or two later there is an answer, and it is true."""
+    monkeypatch.setattr(sweeping, "ALONE", 100)
+    monkeypatch.setattr(dual_module, "PORTION", 300)
+    monkeypatch.setattr(plans, "BLOCK", 300)
+    make_ready(Watch(AMPLE))
+    made = make_instance(replace(RECIPE, units=1500))
+    whole = Counting(10**9)
+    best = solve_related(made, gap=GAP, watch=whole)
+    watch = Counting(int(share * whole.looks))
+    part = solve_related(made, gap=GAP, watch=watch)
+    assert watch.looks - watch.allowed <= LOOKS_MORE
+    assert part.termination is Termination.TIME_LIMIT
+    assert part.bound <= best.objective
+    if part.sites is not None:
+        assert violations(made, part.sites) == []
+        assert part.objective >= best.bound

@@ -47,7 +47,7 @@ SAMPLE = 40_000
 """Units that the first prices are found on."""
 TEMPERATURES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 STEPS = (3, 8, 12, 15, 20, 20)
-UNTIL = (0.25, 0.4, 0.65, 0.8, 0.9, 1.0)
+UNTIL = (0.15, 0.3, 0.5, 0.65, 0.8, 1.0)
 """Share of the time for prices after which a temperature is given up for the next."""
 """Rounds at each temperature, at most."""
 CAP = 1e5
@@ -62,7 +62,7 @@ EVERY, LATE_EVERY, LATE = 4, 2, 0.005
 """Of so many rounds one sweeps small flows, too; of so many at low temperatures."""
 LAST_SWEEPS, LAST_GAIN = 30, 0.01
 """Sweeps at the last prices, at most, and the share of the gap asked for that one must gain."""
-RESERVE, MOST_RESERVED = 0.45, 0.7
+RESERVE, MOST_RESERVED = 0.25, 0.7
 """Share of the time that is left for plans, at least and at most."""
 PLANNING = 8.0
 """Time that plans need, in times of the first two sweeps."""
