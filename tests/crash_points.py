@@ -26,7 +26,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 COMMITS = {
     "a change": ("placement.store.idempotency", "Idempotency", "keep"),
@@ -94,7 +94,7 @@ def shorten_waits() -> None:
     from placement.store import dispatch, jobs
 
     dispatch.LEASE = timedelta(seconds=2)
-    delivering.PAUSES = (timedelta(seconds=0.3),) * 200
+    delivering.PAUSES = cast("Any", (timedelta(seconds=0.3),) * 200)
     watching.SIGN_OF_LIFE_S = 0.5
     jobs.LEASE = timedelta(seconds=3)
     queue.ENGINE_HEARTBEAT_S = 0.5

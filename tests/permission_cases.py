@@ -22,6 +22,7 @@ from placement.eligibility.process import OpaChild
 from placement.eligibility.transport import Endpoint
 from placement.identity import LocalIssuer, open_tokens
 from placement.keys import audit_key
+from placement.provision.sealing import Seal
 from placement.service.city import City
 from placement.settings import Settings, read_settings, shipped_policies
 from placement.store import Store
@@ -319,6 +320,7 @@ def small_city(folder: Path, template: Path, permissions: Any) -> Iterator[City]
             opa=cast("Any", None),
             permissions=permissions,
             snapshots=cast("Any", None),
+            seal=Seal(bytes(32)),
             tokens=open_tokens(settings, local),
         )
         yield city

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import pytest
-from litestar.testing import TestClient
 
-from api.app import assemble
 from api.routes import decisions, placements, what_ifs
-from models import Job, Permission, PlacementStatus, Principal, PrincipalKind, RowFilter
+from models import Job, PlacementStatus
+from tests.asking_cases import asking
 from tests.decision_cases import (
-    Permitting,
     city,
     keep,
     make_city,
@@ -27,34 +23,9 @@ pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 NUMBER = "/v1/decisions/1"
 
 
-class Named:
-    """The bearer token is the name of whoever asks."""
-
-    def recognise(self, token: str) -> Principal:
-        return Principal(subject=f"issuer {token}", kind=PrincipalKind.PERSON, roles=())
-
-
-class Rows(Permitting):
-    """Everything is allowed; `green` sees the rows of one department."""
-
-    async def ask(self, question: Any) -> Permission:
-        green = question.principal.subject == "issuer green"
-        rows = RowFilter(departments=("Green",)) if green else RowFilter(all=True)
-        return Permission(allow=True, reason="", rows=rows)
-
-
 @pytest.fixture
 def ask(city):
-    city.tokens = cast("Any", Named())
-    city.permissions = cast("Any", Rows())
-    city.recorder = cast("Any", type("Silent", (), {"record": lambda self, events: None})())
-    routes = [*decisions.routes, *placements.routes, *what_ifs.routes]
-    with TestClient(assemble(city, routes), raise_server_exceptions=False) as client:
-
-        def ask(who: str, method: str, path: str, **more: Any) -> Any:
-            headers = {"authorization": f"Bearer {who}", **more.pop("headers", {})}
-            return client.request(method, path, headers=headers, **more)
-
+    with asking(city, [*decisions.routes, *placements.routes, *what_ifs.routes]) as ask:
         yield ask
 
 

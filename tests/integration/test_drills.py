@@ -35,6 +35,7 @@ from placement.service.what_ifs import what_if_job
 from placement.service.working import execute
 from placement.store.tables import AuditRow, DrillRow, JobRow
 from tests import drill_cases
+from tests.asking_cases import Named, Rows
 from tests.decision_cases import (
     BOARD,
     OFFICE,
@@ -47,7 +48,6 @@ from tests.decision_cases import (
     run,
     shipped_engine,
 )
-from tests.integration.test_api_decisions import Named, Rows
 
 __all__ = ["city", "make_city", "shipped_engine"]  # fixtures
 

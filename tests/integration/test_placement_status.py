@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 
-from api.app import assemble
 from api.routes import decisions, placements
-from models import EventType, Permission, Principal, PrincipalKind, RowFilter
+from models import EventType
 from placement.store.outbox import Outbox
+from tests.asking_cases import asking
 from tests.decision_cases import (
-    Permitting,
     approve_it,
     city,
     enforce_it,
@@ -28,29 +26,12 @@ __all__ = ["city", "make_city", "shipped_engine"]  # fixtures
 TREES = "/v1/placements/trees"
 
 
-class Named:
-    def recognise(self, token: str) -> Principal:
-        return Principal(subject=f"issuer {token}", kind=PrincipalKind.PERSON, roles=())
-
-
-class Rows(Permitting):
-    async def ask(self, question: Any) -> Permission:
-        green = question.principal.subject == "issuer green"
-        rows = RowFilter(departments=("Green",)) if green else RowFilter(all=True)
-        return Permission(allow=True, reason="", rows=rows)
-
-
 @pytest.fixture
 def ask(city):
-    city.tokens = cast("Any", Named())
-    city.permissions = cast("Any", Rows())
-    city.recorder = cast("Any", type("Silent", (), {"record": lambda self, events: None})())
-    routes = [*decisions.routes, *placements.routes]
-    with TestClient(assemble(city, routes), raise_server_exceptions=False) as client:
+    with asking(city, [*decisions.routes, *placements.routes]) as asked:
 
         def ask(method: str, path: str, who: str = "machine", **more: Any) -> Any:
-            headers = {"authorization": f"Bearer {who}", **more.pop("headers", {})}
-            return client.request(method, path, headers=headers, **more)
+            return asked(who, method, path, **more)
 
         yield ask
 

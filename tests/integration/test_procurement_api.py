@@ -5,22 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 from typer.testing import CliRunner
 
-from api.app import assemble
 from api.routes import procurement
-from models import CityRole, Permission, Principal, PrincipalKind, RowFilter
+from models import CityRole
 from models.procurement import ClauseChecklist, ProcurementReport
 from placement.cli.app import app
 from tests import procurement_cases as cases
+from tests.asking_cases import asking
 from tests.client_cases import live_service
 from tests.decision_cases import (
     PARAMETERS,
-    Permitting,
     city,
     keep,
     make_city,
@@ -33,33 +31,13 @@ REPORT = "/v1/procurement/report"
 CLAUSES = "/v1/procurement/clauses"
 
 
-class Named:
-    """The bearer token is the name of whoever asks."""
-
-    def recognise(self, token: str) -> Principal:
-        return Principal(subject=f"issuer {token}", kind=PrincipalKind.PERSON, roles=())
-
-
-class Rows(Permitting):
-    """Everything is allowed; `green` sees the rows of one department."""
-
-    async def ask(self, question: Any) -> Permission:
-        green = question.principal.subject == "issuer green"
-        rows = RowFilter(departments=("Green",)) if green else RowFilter(all=True)
-        return Permission(allow=True, reason="", rows=rows)
-
-
 @pytest.fixture
 def ask(city):
     keep(city, cases.catalog(), cases.register(), PARAMETERS)
-    city.tokens = cast("Any", Named())
-    city.permissions = cast("Any", Rows())
-    city.recorder = cast("Any", type("Silent", (), {"record": lambda self, events: None})())
-    with TestClient(assemble(city, procurement.routes), raise_server_exceptions=False) as client:
+    with asking(city, procurement.routes) as asked:
 
         def ask(who: str, path: str, **more: Any) -> Any:
-            headers = {"authorization": f"Bearer {who}", **more.pop("headers", {})}
-            return client.get(path, headers=headers, **more)
+            return asked(who, "GET", path, **more)
 
         yield ask
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from litestar.testing import TestClient
 from sqlalchemy import text
 
-from api.app import assemble
 from api.routes import subscriptions
 from models import AuditAction, DeliveryState
 from placement.provision.guard import Guard
 from placement.store.dispatch import Dispatch, Settled
 from placement.store.live import Expansion
+from tests.asking_cases import asking
 from tests.decision_cases import (
     approve_it,
     city,
@@ -22,7 +21,6 @@ from tests.decision_cases import (
     propose,
     shipped_engine,
 )
-from tests.integration.test_placement_status import Named, Rows
 
 __all__ = ["city", "make_city", "shipped_engine"]  # fixtures
 
@@ -32,15 +30,11 @@ ALL = "/v1/subscriptions"
 
 @pytest.fixture
 def ask(city):
-    city.tokens = cast("Any", Named())
-    city.permissions = cast("Any", Rows())
-    city.recorder = cast("Any", type("Silent", (), {"record": lambda self, events: None})())
     city.guard = Guard(("hooks.city.example", "*.tools.city.example"))
-    with TestClient(assemble(city, subscriptions.routes), raise_server_exceptions=False) as client:
+    with asking(city, subscriptions.routes) as asked:
 
         def ask(method: str, path: str, who: str = "office", **more: Any) -> Any:
-            headers = {"authorization": f"Bearer {who}", **more.pop("headers", {})}
-            return client.request(method, path, headers=headers, **more)
+            return asked(who, method, path, **more)
 
         yield ask
 
@@ -70,7 +64,7 @@ def everything(city) -> str:
 
 
 def test_a_subscription_is_made_with_a_secret_that_is_told_once(ask, city):
-    wanted = {
+    wanted: dict[str, Any] = {
         "url": URL,
         "description": "buckets",
         "filter": {"types": ["placement.dataset.moved"], "departments": ["Green"]},

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_each_placement_is_a_distribution_at_its_sites_service():
     )
     register = builders.register()
     volumes = {d.id: d.volume_gb * 10**9 for d in _city().datasets}
-    assert {tuple(map(str, row)) for row in found} == {
+    assert {tuple(map(str, cast("Any", row))) for row in found} == {
         (name, site.id, str(size)) for name, size in volumes.items() for site in register.sites
     }
 

@@ -71,6 +71,7 @@ def test_the_evidence_names_the_places(tmp_path):
     known = (at("east", state=DONE), at("north", state=DONE, found=True))
     actual = Actual(dataset="trees", sites=known, drifted=False)
     seen = observed(folders, folders.held(), actual, SITES)
+    assert seen is not None
     assert seen.evidence.summary == (
         f"{tmp_path / place_name('east', 'trees')} is not there; "
         f"{tmp_path / place_name('north', 'trees')} is empty"

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from models import Actual, ActualSite, Costs, Evidence, PlacementStatus, ProvisioningState
+from models import (
+    Actual,
+    ActualSite,
+    Costs,
+    Evidence,
+    PlacementStatus,
+    ProvisioningState,
+    StorageKind,
+)
 from placement.cli.options import Format
 from placement.cli.views.decisions import render_placement
 
@@ -23,6 +31,11 @@ def shown(*sites, drift=()):
         from_sites=(),
         confidentiality=None,
         gdpr_category=None,
+        access_rights=None,
+        storage=StorageKind.OBJECT,
+        readers=(),
+        writers=(),
+        administrators=(),
         volume_gb=1,
         cost_eur_per_year=Costs(**dict.fromkeys(Costs.model_fields, Decimal("0.00"))),
         actual=Actual(dataset="trees", sites=sites, drifted=bool(drift), drift=drift),
