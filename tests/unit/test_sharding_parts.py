@@ -176,7 +176,7 @@ def test_the_estimate_is_its_arithmetic():
     assert (answer["machines"], answer["parts"]) == (5, 50)
     round_s = 1_000 * 0.5 / (50 * 0.5) + 50 * 4_000 / 1e8
     assert answer["round_s"] == pytest.approx(round_s)
-    picked = (2 * 250_000 * 80 + 10_000_000) / 1e8
+    picked = (24 * 12_000 * 80 + 10_000_000) / 1e8
     own, placing = 4.5 - 6 * 0.25, 0.2 * 20e6 / 0.5e6
     assert answer["seconds"] == pytest.approx(6 * round_s + picked + own + placing)
     assert answer["reading_s"] == pytest.approx(80.0)
