@@ -59,9 +59,11 @@ def excess_of(dual: Dual, plan: Plan) -> Excess:
     for at in plan.at.T:
         there = at >= 0
         own[there] += dual.theta[there, at[there]]
+    dual.watch.check()
     s, t = plan.at[g.source, 0], plan.at[g.derived, 0]
     peaks = np.zeros(len(s))
     for o in range(int(of.max(initial=0)) + 1):
+        dual.watch.check()
         here = of[t] == o
         peaks[here] = dual.messages[here][:, of == o].max(axis=1, initial=0.0)
     paid = np.where(of[s] != of[t], g.yearly_gb * g.egress[s], 0.0)
@@ -97,9 +99,11 @@ def cores(
         Of other units each; a plan changed in the meantime counts from the next on.
     """
     excess = excess_of(dual, plan).units
+    dual.watch.check()
     regret = np.empty(dual.problem.units)
     next_regrets(dual.theta, plan.at, regret)
     score = (regret - excess) * rng.uniform(LEAST_CHANCE, 1.0, len(regret))
+    dual.watch.check()
     ranked = np.argsort(np.where(free, score, np.inf), kind="stable")[: int(free.sum())]
     folded = fold(dual.problem, dual.prices)
     for begin in range(0, len(ranked), size):

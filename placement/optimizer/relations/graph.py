@@ -103,6 +103,7 @@ def visiting_order(graph: Graph, units: int, watch: Watch) -> Indices:
     Reverse Cuthill-McKee: neighbours are close to each other in the order.
     """
     links = graph.flows
+    watch.check()
     roots = np.argsort(np.diff(links.start), kind="stable")
     order, seen = np.empty(units, dtype=np.intp), np.zeros(units, dtype=np.bool_)
     state = np.zeros(3, dtype=np.intp)
@@ -161,6 +162,7 @@ def ordered(problem: ArrayProblem, watch: Watch) -> tuple[ArrayProblem, Indices,
     first = np.minimum(apart.first, apart.second)
     second = np.maximum(apart.first, apart.second)
     pairs = _order(first, second, apart.whole_operator)
+    watch.check()
     return (
         replace(
             problem,
