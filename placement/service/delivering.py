@@ -23,7 +23,7 @@ from uuid import uuid4
 from models import OutboxEvent, Subscription, SubscriptionForm
 from placement.errors import StoreError
 from placement.provision import cloud_event
-from placement.service.lane import Lane
+from placement.service.lane import GRACE_S, Lane
 from placement.store import Transaction
 from placement.store.dispatch import Dispatch
 from placement.store.live import Expansion
@@ -41,8 +41,6 @@ EXPANDED_AT_ONCE = 1000
 """Events that are looked at for one subscription before the next one has its turn."""
 THREADS = 4
 """Transactions at once; each takes milliseconds."""
-GRACE_S = 3.0
-"""Seconds that posts under way have when the process is told to stop."""
 _BODIES_KEPT = 2000
 
 _LOG = logging.getLogger("placement.delivering")

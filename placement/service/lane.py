@@ -12,22 +12,22 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
-from models import AuditAction, AuditEvent, SubscriptionState
+from models import AuditAction, AuditEvent, OutboxEvent, Subscription, SubscriptionState
 from placement.errors import PlacementError, StoreError
 from placement.provision.delivering import Judged, judge
 from placement.provision.signing import signed_headers
 from placement.provision.transport import Reply, Sender
+from placement.service.city import City
 from placement.store import Transaction, dispatch
 from placement.store.dispatch import Dispatch, Leased, Settled
 from placement.store.subscriptions import Receiver, Subscriptions
 
-if TYPE_CHECKING:
-    from placement.service.delivering import Deliverer
+T = TypeVar("T")
 
 AT_ONCE = 20
 """Posts to one receiver at once."""
@@ -43,10 +43,30 @@ AT_ONCE_IN_TROUBLE = 2
 REST_S = 1.0
 """Pause after each failure of a receiver in trouble."""
 STORE_PAUSE_S = 1.0
+GRACE_S = 3.0
+"""Seconds that posts under way have when the process is told to stop."""
 ACTOR = "placement"
 """Who pauses a subscription whose receiver is gone."""
 
 _LOG = logging.getLogger("placement.delivering")
+
+
+class Deliverer(Protocol):
+    """Whom a lane works for: it says who works, and how to reach the database."""
+
+    city: City
+    worker: str
+
+    async def store(self, work: Callable[[Transaction], T]) -> T:
+        """Run a short transaction that leaves no audit record. Raises StoreError."""
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run something that waits for the database."""
+
+    def message(
+        self, event: OutboxEvent, subscription: Subscription
+    ) -> tuple[bytes, dict[str, str]] | None:
+        """Body and headers of an event, as a subscription wants it; none: nothing is sent."""
 
 
 class Lane:
@@ -162,8 +182,6 @@ class Lane:
 
     async def _leave(self) -> None:
         """Wait for posts under way, write what is done, and give the rest back."""
-        from placement.service.delivering import GRACE_S
-
         if self._posts:
             await asyncio.wait(self._posts.values(), timeout=GRACE_S)
         rest = [*(each.event.sequence for each in self._ready), *self._posts]

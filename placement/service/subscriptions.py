@@ -120,7 +120,12 @@ def change(
     NotFound, BadInput, PreconditionFailed, PreconditionRequired
     """
     subscriptions = Subscriptions(tx)
-    seen.check(str(subscriptions.get(ident).version))
+    found = subscriptions.get(ident)
+    seen.check(str(found.version))
+    entities = found.form is SubscriptionForm.NGSI_LD
+    if entities and (new.url, new.filter) != (found.url, found.filter):
+        message = "where an NGSI-LD subscription is sent is said at /ngsi-ld/v1/subscriptions"
+        raise BadInput([Defect("body", "", "url", message)])
     city.guard.check_url(new.url)
     changed = subscriptions.update(
         ident, url=new.url, filter=new.filter, description=new.description, state=new.state

@@ -305,7 +305,7 @@ def test_a_secret_that_cannot_be_opened_sends_nothing(store, hooks, deliver):
 def test_what_a_deliverer_held_when_it_was_told_to_stop_is_free_at_once(
     store, hooks, deliver, monkeypatch
 ):
-    monkeypatch.setattr(service, "GRACE_S", 0.2)
+    monkeypatch.setattr(lane, "GRACE_S", 0.2)
     monkeypatch.setattr(dispatch, "LEASE", timedelta(hours=1))
     ident, _ = subscribe(store, hooks.url("/hangs"))
     append(store, several(*(f"d{number}" for number in range(50))))

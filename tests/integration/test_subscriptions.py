@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from api.routes import subscriptions
-from models import AuditAction, DeliveryState
+from models import AuditAction, DeliveryState, NewSubscription, SubscriptionForm
 from placement.provision.guard import Guard
 from placement.store.dispatch import Dispatch, Settled
 from placement.store.live import Expansion
+from placement.store.subscriptions import Subscriptions
 from tests.asking_cases import asking
 from tests.decision_cases import (
     approve_it,
@@ -196,3 +197,16 @@ def test_what_is_not_there_is_not_found(ask):
         ("POST", f"{nothing}/discards", {"json": {}}),
     ):
         assert ask(method, path, **more).status_code == 404, path
+
+
+def test_a_subscription_to_entities_is_paused_here_and_sent_elsewhere_there(ask, city):
+    made = NewSubscription(url=URL, form=SubscriptionForm.NGSI_LD, ngsi_ld={"type": "Subscription"})
+    ident = f"sub_{'a' * 32}"
+    with city.store.writing() as tx:
+        Subscriptions(tx).create(ident, made, "office", "sealed")
+    to = {"url": URL, "state": "paused"}
+    path, match = f"{ALL}/{ident}", {"if-match": '"1"'}
+    elsewhere = to | {"url": "https://b.tools.city.example/"}
+    assert ask("PUT", path, json=elsewhere, headers=match).status_code == 422
+    assert ask("PUT", path, json=to, headers=match).json()["state"] == "paused"
+    assert ask("POST", ALL, json={"url": URL, "form": "ngsi-ld"}).status_code == 422
