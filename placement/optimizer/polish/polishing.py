@@ -23,9 +23,11 @@ from placement.optimizer.progress import OutOfTime, Watch
 
 NEAR = 20_000
 """Units of a region: the rest stays where prices put it."""
-DIVES = (400, 800, 1_600)
-"""Units of the cores that are dived into."""
-SEARCHED = 400
+DIVES = (1_600, 3_200)
+"""Units of the cores that are dived into: plans of smaller ones cost more and come no sooner."""
+BRIEF = 400
+"""The same where the whole problem is searched next."""
+SEARCHED = 800
 """Units of the first core that HiGHS searches."""
 NODES = 100
 """Of HiGHS's tree, the first time."""
@@ -82,14 +84,15 @@ def polish(
     region = polished.region
     target = bound / (1 - gap) if gap < 1 and bound > 0 else bound
     most = region.problem.units
-    for size in DIVES if polished.x is None else ():
+    sizes = (BRIEF,) if brief else DIVES
+    for size in sizes if polished.x is None else ():
         if polished.objective <= target:
             return
         _dive(polished, min(size, most), target, watch, bound)
-        if brief:
-            return
         if size >= most:
             break
+    if brief:
+        return
     size, nodes = SEARCHED, NODES
     while polished.objective > target:
         watch.check()
@@ -126,13 +129,11 @@ def begin(polished: Polished, found: Settled, bound: float, gap: float, watch: W
     start = vertex(part, VERTEX, watch)
     rest = Polished(polished.pick, part.at_home(start.home, start.split))
     target = bound / (1 - gap) if gap < 1 and bound > 0 else bound
-    for size in DIVES[:2]:
-        if rest.objective > target:
-            _dive(rest, min(size, len(others)), target, watch, bound)
-            if rest.x is not None:
-                x = placed.copy()
-                x[others] = rest.x
-                _keep(polished, x, watch, bound)
+    _dive(rest, min(DIVES[0], len(others)), target, watch, bound)
+    if rest.x is not None:
+        x = placed.copy()
+        x[others] = rest.x
+        _keep(polished, x, watch, bound)
 
 
 def _dive(polished: Polished, size: int, target: float, watch: Watch, bound: float) -> None:

@@ -260,7 +260,8 @@ class Separable:
             polished = Polished(*self._region(watch))
         with self._phase("core"):
             try:
-                self._begin(polished, watch)
+                if not brief:
+                    self._begin(polished, watch)
                 polish(polished, self.bound, self.gap, watch, brief=brief)
             finally:
                 if polished.x is not None:
