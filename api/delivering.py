@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from placement.service.delivering import GRACE_S, Deliverer
+from placement.service.delivering import Deliverer
+from placement.service.lane import GRACE_S
 
 if TYPE_CHECKING:
     from placement.service.city import City

@@ -238,10 +238,10 @@ class SecretRotation(Frozen):
 
 
 class DeliveryChoice(Frozen):
-    """Which dead deliveries are meant."""
+    """Which deliveries are meant."""
 
     events: Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_FILTERED)] | None = None
-    """Ids of their events; none: every one."""
+    """Ids of their events; none: every dead one."""
 
 
 class DeliveriesMoved(Frozen):

@@ -191,7 +191,7 @@ async def redrive_deliveries(
     city: InjectedCity,
     caller: InjectedCaller,
 ) -> Response[DeliveriesMoved]:
-    """Try dead deliveries again, from the first attempt."""
+    """Try all dead deliveries again at once, or those of some events, dead or waiting."""
     return await write(
         request,
         city,

@@ -173,7 +173,7 @@ def deliveries(
 
 @subscriptions.command()
 def redrive(ident: Ident, event: Events = None, server: Server = None) -> int:
-    """Try dead deliveries again, from the first attempt."""
+    """Try dead deliveries again at once; named ones (--event) also when they only wait."""
     with connected(server) as client:
         moved = client.subscriptions.redrive(ident, event)
     emit(f"{moved} deliveries are tried again.\n".encode())

@@ -167,7 +167,12 @@ def rotate(
 
 
 def redrive(tx: Transaction, caller: Caller, ident: str, choice: DeliveryChoice) -> DeliveriesMoved:
-    """Try dead deliveries again, from the first attempt. Raises NotFound."""
+    """Try dead deliveries again, or named ones that wait, from the first attempt on.
+
+    Raises
+    ------
+    NotFound
+    """
     return _move(tx, caller, ident, choice, AuditAction.DELIVERIES_REDRIVEN)
 
 

@@ -129,12 +129,14 @@ class Deliveries:
         return tuple(_delivery(row) for row in rows)
 
     def redrive(self, subscription: str, events: Sequence[str] | None = None) -> int:
-        """Try dead deliveries again, from the first attempt on.
+        """Try deliveries again at once, from the first attempt on.
 
         Parameters
         ----------
         events
-            Ids of their events; those that are not dead stay as they are. None: all dead ones.
+            Ids of their events, dead or waiting for another attempt; those that are ended, under
+            way at this very moment, or behind another of their dataset stay as they are. None: all
+            dead ones.
 
         Returns
         -------
@@ -142,8 +144,10 @@ class Deliveries:
             How many are tried again.
         """
         lock(self._session, subscription)
-        dead = DeliveryRow.state == DeliveryState.DEAD.value
-        chosen = self._sequences(subscription, dead, events)
+        wanted = DeliveryRow.state == DeliveryState.DEAD.value
+        if events is not None:
+            wanted = or_(wanted, DeliveryRow.next_attempt_at.is_not(None) & self._idle())
+        chosen = self._sequences(subscription, wanted, events)
         self._change(
             subscription,
             chosen,
@@ -170,13 +174,17 @@ class Deliveries:
         """
         lock(self._session, subscription)
         now = utc_now(self._tx)
-        idle = or_(DeliveryRow.leased_until.is_(None), DeliveryRow.leased_until <= now)
         states = LIVE if events is not None else (DeliveryState.DEAD.value,)
-        chosen = self._sequences(subscription, DeliveryRow.state.in_(states) & idle, events)
+        chosen = self._sequences(subscription, DeliveryRow.state.in_(states) & self._idle(), events)
         discarded = DeliveryState.DISCARDED.value
         self._change(subscription, chosen, state=discarded, next_attempt_at=None, ended_at=now)
         release_next(self._session, subscription, chosen, now)
         return len(chosen)
+
+    def _idle(self) -> ColumnElement[bool]:
+        """Nobody makes it at this moment."""
+        now = utc_now(self._tx)
+        return or_(DeliveryRow.leased_until.is_(None), DeliveryRow.leased_until <= now)
 
     def _sequences(
         self, subscription: str, condition: ColumnElement[bool], events: Sequence[str] | None

@@ -22,7 +22,6 @@ from placement.provision import delivering as schedule
 from placement.provision.guard import Guard
 from placement.provision.sealing import Seal
 from placement.provision.signing import new_secret
-from placement.service import delivering as service
 from placement.service import lane
 from placement.service.city import City
 from placement.service.snapshot import Snapshots

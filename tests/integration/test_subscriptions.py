@@ -169,7 +169,11 @@ def test_deliveries_are_seen_redriven_and_discarded(ask, city):
     assert given_up.json() == {"deliveries": 1}
     states = [item["state"] for item in ask("GET", f"{ALL}/{ident}/deliveries").json()["items"]]
     assert sorted(states) == ["discarded", *["pending"] * 4]
-    (event,) = audited(city, AuditAction.DELIVERIES_REDRIVEN)
+    waiting = ask("GET", f"{ALL}/{ident}/deliveries?state=pending").json()["items"]
+    last = waiting[-1]["event"]
+    hurried = ask("POST", f"{ALL}/{ident}/redrive", json={"events": [last]})
+    assert hurried.json() == {"deliveries": 1}
+    event, _ = audited(city, AuditAction.DELIVERIES_REDRIVEN)
     assert event["detail"]["events"] == [listed[0]["event"]]
     assert len(audited(city, AuditAction.DELIVERIES_DISCARDED)) == 1
 
