@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models import RowPrice
+from placement.optimizer.arrays.solution import Warm
 from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.instance import Instance
-
-if TYPE_CHECKING:
-    from placement.optimizer.polish.solve import Warm
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,6 @@ def prices_before(instance: Instance, start: Start) -> Floats:
 
 def warm_of(instance: Instance, start: Start) -> Warm:
     """The start as the array engine takes it."""
-    from placement.optimizer.polish.solve import Warm
-
     chosen = chosen_before(instance, start)
     prices = prices_before(instance, start)
     return Warm(prices, None if chosen is None else _sites(instance, chosen))

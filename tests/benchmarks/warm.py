@@ -61,7 +61,8 @@ def forced_pair(task: dict[str, Any], say: Say) -> Answer:
 
 def what_if(task: dict[str, Any], say: Say) -> Answer:
     """One site out, one site dearer, one pair forced: from the last answer, and from nothing."""
-    from placement.optimizer.polish.solve import Warm, solve_arrays
+    from placement.optimizer.arrays.solution import Warm
+    from placement.optimizer.polish.solve import solve_arrays
 
     problem, gap = problem_of(task), task["gap"]
     say("ready")

@@ -53,7 +53,7 @@ def test_the_answer_is_the_best_of_all_plans(kind, block):
 def test_prices_messages_and_meetings_never_prove_too_much(kind, block):
     tight = []
     for seed in range(1000 + 10 * block, 1010 + 10 * block):
-        problem = ordered(tiny(seed, **kind))[0]
+        problem = ordered(tiny(seed, **kind), Watch(AMPLE))[0]
         best, _ = cheapest(problem)
         if not np.isfinite(best):
             continue
@@ -109,7 +109,7 @@ def test_parts_are_the_problem_with_the_rest_at_rest(kind):
     """A part over all pairs of some units finds the best plan that moves only these."""
     compared = 0
     for seed in range(30):
-        problem = ordered(tiny(seed, **kind))[0]
+        problem = ordered(tiny(seed, **kind), Watch(AMPLE))[0]
         best, plan = cheapest(problem)
         if plan is None:
             continue
@@ -133,7 +133,7 @@ def test_parts_are_the_problem_with_the_rest_at_rest(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_local_search_keeps_its_books(kind):
     for seed in range(40):
-        problem = ordered(tiny(seed, **kind))[0]
+        problem = ordered(tiny(seed, **kind), Watch(AMPLE))[0]
         reach = sum(
             problem.open[:, problem.operator_of == o].any(axis=1)
             for o in range(problem.operator_of.max() + 1)

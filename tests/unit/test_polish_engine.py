@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from models import Termination
-from placement.optimizer.arrays.solution import plan_cost, violations
-from placement.optimizer.polish.solve import Warm, Way, solve_arrays
+from placement.optimizer.arrays.solution import Warm, plan_cost, violations
+from placement.optimizer.polish.solve import Way, solve_arrays
 from placement.optimizer.pricing.dual import evaluate
 from placement.optimizer.progress import Watch
 from tests.array_cases import shuffled

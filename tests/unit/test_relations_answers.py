@@ -9,9 +9,8 @@ import pytest
 
 from models import Termination
 from placement.optimizer.arrays.problem import Apart, ArrayProblem, Lineage, Row, Segregation
-from placement.optimizer.arrays.solution import plan_cost, violations
+from placement.optimizer.arrays.solution import Warm, plan_cost, violations
 from placement.optimizer.compiling import compiled
-from placement.optimizer.polish.solve import Warm
 from placement.optimizer.progress import Progress, Watch
 from placement.optimizer.relations import dual as dual_module
 from placement.optimizer.relations import plans, solve_related, sweeping

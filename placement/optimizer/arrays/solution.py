@@ -52,6 +52,31 @@ class ArraySolution:
         return max(0.0, self.objective - self.bound) / self.objective if self.objective > 0 else 0.0
 
 
+@dataclass(frozen=True)
+class Warm:
+    """Where to start from: an earlier answer to the same problem or a similar one."""
+
+    prices: Floats
+    """(R,)"""
+    sites: Indices | None = None
+    """(U, n)"""
+    messages: Floats | None = None
+    """(E, S) of related problems, and what separated pairs pay: see ArraySolution."""
+    apart_places: Indices | None = None
+    apart_prices: Floats | None = None
+
+    @classmethod
+    def of(cls, solution: ArraySolution) -> Warm:
+        """What an answer leaves to the next."""
+        return cls(
+            solution.prices,
+            solution.sites,
+            solution.messages,
+            solution.apart_places,
+            solution.apart_prices,
+        )
+
+
 def plan_cost(problem: ArrayProblem, sites: Indices) -> float:
     """Objective of a plan, (U, n) sites, EUR a year, lineage included."""
     total = 0.0

@@ -15,7 +15,7 @@ from models import Termination
 from placement.errors import SolverError
 from placement.optimizer.arrays.dominance import without_dominated
 from placement.optimizer.arrays.problem import ArrayProblem
-from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violations
+from placement.optimizer.arrays.solution import ArraySolution, Warm, plan_cost, violations
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending
 from placement.optimizer.polish.largest import settled
@@ -58,31 +58,6 @@ class Way(Enum):
     BEST = "best"
     WHOLE = "whole"
     POLISH = "polish"
-
-
-@dataclass(frozen=True)
-class Warm:
-    """Where to start from: an earlier answer to the same problem or a similar one."""
-
-    prices: Floats
-    """(R,)"""
-    sites: Indices | None = None
-    """(U, n)"""
-    messages: Floats | None = None
-    """(E, S) of related problems, and what separated pairs pay: see ArraySolution."""
-    apart_places: Indices | None = None
-    apart_prices: Floats | None = None
-
-    @classmethod
-    def of(cls, solution: ArraySolution) -> Warm:
-        """What an answer leaves to the next."""
-        return cls(
-            solution.prices,
-            solution.sites,
-            solution.messages,
-            solution.apart_places,
-            solution.apart_prices,
-        )
 
 
 def solve_arrays(

@@ -14,11 +14,10 @@ import numpy as np
 from models import Termination
 from placement.errors import SolverError
 from placement.optimizer.arrays.problem import ArrayProblem
-from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violations
+from placement.optimizer.arrays.solution import ArraySolution, Warm, plan_cost, violations
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending, Task
 from placement.optimizer.polish.monolith import Whole
-from placement.optimizer.polish.solve import Warm
 from placement.optimizer.polish.spreading import counts_of, sites_of
 from placement.optimizer.pricing.find import find_prices
 from placement.optimizer.progress import OutOfTime, Watch

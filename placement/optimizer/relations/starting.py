@@ -7,9 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from placement.optimizer.arrays.solution import ArraySolution
+from placement.optimizer.arrays.solution import ArraySolution, Warm
 from placement.optimizer.attributes import Floats, Indices
-from placement.optimizer.polish.solve import Warm
 
 _Array = TypeVar("_Array", Floats, Indices)
 

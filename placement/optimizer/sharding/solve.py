@@ -16,9 +16,10 @@ from distributed import Client
 from models import Termination
 from placement.errors import SolverError
 from placement.optimizer.arrays.problem import ArrayProblem
+from placement.optimizer.arrays.solution import Warm
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.polish.polishing import Polished, polish, region_of
-from placement.optimizer.polish.solve import EXACT, Warm, solve_arrays
+from placement.optimizer.polish.solve import EXACT, solve_arrays
 from placement.optimizer.polish.spreading import counts_of
 from placement.optimizer.pricing.find import find_prices
 from placement.optimizer.pricing.margins import BINS
