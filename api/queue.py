@@ -31,6 +31,7 @@ from placement.errors import NotFound, StoreError
 from placement.service.jobs import overdue
 from placement.service.working import Handlers, execute
 from placement.store.deliveries import create_tables, delivery_database
+from placement.store.failures import store_errors
 
 if TYPE_CHECKING:
     from placement.service.city import City
@@ -151,10 +152,11 @@ async def job_engine(city: City, handlers: Handlers, *, works: bool = True) -> A
     )
     try:
         deliveries = Deliveries(config=config, backend_config=stored)
-        async with QueueService(config, queue_backend=deliveries) as service:
-            with _announcing(city, service):
-                async with _working(city, service) if works else contextlib.nullcontext():
-                    yield
+        with store_errors():  # the engine lets those of its own connections through
+            async with QueueService(config, queue_backend=deliveries) as service:
+                with _announcing(city, service):
+                    async with _working(city, service) if works else contextlib.nullcontext():
+                        yield
     finally:
         await database.get_engine().dispose()
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from placement.catalog.places import place_of, shown
 from placement.errors import BadInput, Defect
@@ -22,6 +22,7 @@ from placement.errors import BadInput, Defect
 MAX_BYTES = 2**30
 """Largest file read; a catalogue of a million datasets stays below it."""
 
+_PORTION = 2**20
 _DIGITS_MAX = 100
 _EXPONENT_MAX = 100
 _SUSPECT_ESCAPE = re.compile(r"\\(?:[bf]|u(?:00[01789]|[dD][89a-fA-F]))")
@@ -50,7 +51,7 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
         if not path.is_file():
             raise _bad(file, "is not a regular file")
         with path.open("rb") as stream:
-            content = stream.read(max_bytes + 1)
+            content = _up_to(stream, max_bytes + 1)
     except (OSError, ValueError) as error:
         raise _bad(file, f"cannot be read: {_reason(error)}") from error
     if len(content) > max_bytes:
@@ -58,6 +59,18 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
     if not content.strip():
         raise _bad(file, "is empty")
     return content
+
+
+def _up_to(stream: BinaryIO, most: int) -> bytes:
+    """At most so many bytes; a small file takes little memory, whatever the limit."""
+    parts = []
+    while most > 0:
+        part = stream.read(min(most, _PORTION))
+        if not part:
+            break
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
 
 
 def decode_json(content: bytes, file: str) -> Any:

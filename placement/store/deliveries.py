@@ -13,6 +13,7 @@ from advanced_alchemy.config import EngineConfig, SQLAlchemyAsyncConfig
 from sqlalchemy import Connection, MetaData, event, text
 
 from placement.store.engine import Store
+from placement.store.failures import store_errors
 
 _LOCK = 0x64656C6976657279
 """Key of PostgreSQL's advisory lock: "delivery"."""
@@ -20,8 +21,14 @@ _BUSY_S = 30.0
 
 
 def create_tables(store: Store, tables: MetaData) -> None:
-    """Create what is not there yet; of two processes that begin at once, one waits."""
-    with store.engine.connect() as connection:
+    """Create what is not there yet; of two processes that begin at once, one waits.
+
+    Raises
+    ------
+    StoreError
+        When the database does not answer.
+    """
+    with store_errors(), store.engine.connect() as connection:
         if store.is_sqlite:
             connection.execute(text("BEGIN IMMEDIATE"))
         else:

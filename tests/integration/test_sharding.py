@@ -80,7 +80,10 @@ def placed(answer, problem, shares):
 
 def check(answer, alone, problem, shares):
     assert answer.termination is Termination.WITHIN_GAP
-    assert answer.bound == pytest.approx(alone.bound, rel=1e-9)
+    # One process may go on, and prove more than prices can.
+    by_prices = evaluate(problem, alone.prices).bound
+    assert alone.bound >= by_prices * (1 - 1e-9)
+    assert answer.bound == pytest.approx(by_prices, rel=1e-9)
     assert evaluate(problem, answer.prices).bound == pytest.approx(answer.bound, rel=1e-9)
     sites = placed(answer, problem, shares)
     assert violations(problem, sites) == []
@@ -125,12 +128,12 @@ def test_parts_given_as_they_are_in_any_order(client, whole):
             assert np.array_equal(second.sites(2 - part), sites[part])
 
 
-def test_prices_of_before_are_a_start(client, alone):
+def test_prices_of_before_are_a_start(client, whole, alone):
     with solve_sharded(
         loaders(LARGE, (1, 1)), gap=GAP, watch=Watch(60), client=client, start=alone.prices
     ) as answer:
         assert answer.termination is Termination.WITHIN_GAP
-        assert answer.bound == pytest.approx(alone.bound, rel=1e-9)
+        assert answer.bound == pytest.approx(evaluate(whole, alone.prices).bound, rel=1e-9)
         assert answer.traffic.bytes("sample") == 0
 
 

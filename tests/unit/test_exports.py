@@ -20,7 +20,7 @@ from placement.provision.exports import ansible, kubernetes, names, tables, terr
 from placement.provision.exports.export import document
 from tests.export_cases import LOGGED, OWN_KEYS, export, hosted, placement, plan
 
-TEMPLATE = "{{ lookup('pipe', 'touch /tmp/owned') }}"
+TEMPLATE = "{{ lookup('pipe', 'touch owned') }}"
 EXTERNAL_ANSWER = {
     # What the `external` provider demands of a program: one object whose values are all texts.
     "type": "object",
