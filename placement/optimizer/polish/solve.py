@@ -38,6 +38,8 @@ TINY = 2_000
 """Pairs up to which the whole problem is solved at once."""
 SMALL = 60_000
 """Pairs up to which the whole problem is searched after one dive."""
+MANY_EACH = 4
+"""Equal units of each kind from which counts are so fine that polishing gets there by itself."""
 MODERATE = 600_000
 """Pairs that one HiGHS model may have after reduced costs have ruled out the others."""
 LARGEST = 40
@@ -167,7 +169,8 @@ class Separable:
             return
         pairs = self.pairs
         if self.way is not Way.WHOLE and (self.way is Way.POLISH or pairs > TINY):
-            self._polish(self.watch, brief=pairs <= SMALL and self.way is Way.BEST)
+            few = pairs <= SMALL and self.problem.units < MANY_EACH * self.merged.units
+            self._polish(self.watch, brief=few and self.way is Way.BEST)
         self.watch.check()
         if not self.proven and self.way is not Way.POLISH and pairs <= MODERATE:
             with self._phase("search"):
