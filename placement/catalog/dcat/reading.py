@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rdflib import Graph
 
 MAX_BYTES = 64 * 2**20
+MAX_XML_DEPTH = 200
+"""Open elements at once; the parser keeps each in memory, and no catalogue nests a tenth as deep."""
 BASE = "https://catalog.invalid/"
 """What relative references are resolved against; never looked up (RFC 2606)."""
 
@@ -50,7 +52,7 @@ def read_graph(path: Path) -> Graph:
     content = read_bytes(path, max_bytes=MAX_BYTES)
     form = _BY_SUFFIX.get(path.suffix.lower()) or _sniffed(content)
     if form == "xml":
-        _refuse_document_type(content, str(path))
+        _refuse_unsafe_xml(content, str(path))
     elif form == "json-ld":
         _refuse_outside_context(decode_json(content, str(path)), str(path))
     return _parsed(content, form, str(path))
@@ -64,23 +66,40 @@ def _sniffed(content: bytes) -> str:
 
 
 class _Refused(Exception):
-    """Something in the XML that is never expanded."""
+    """Something in the XML that is never read on."""
 
 
-def _refuse_document_type(content: bytes, file: str) -> None:
-    """Entities need a document type: without one there are no bombs and no outside files."""
+def _refuse_unsafe_xml(content: bytes, file: str) -> None:
+    """No document type and no deep nesting: with neither, memory follows the file's size.
 
-    def refuse(*_: Any) -> None:
-        raise _Refused
+    Entities need a document type: without one there are no bombs and no outside files.
+    """
+    depth = 0
+
+    def refuse_document_type(*_: Any) -> None:
+        message = "declares a document type (DOCTYPE), which is refused: it can hold entity bombs"
+        raise _Refused(message)
+
+    def enter(*_: Any) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_XML_DEPTH:
+            message = f"is nested too deeply: more than {MAX_XML_DEPTH} elements"
+            raise _Refused(message)
+
+    def leave(*_: Any) -> None:
+        nonlocal depth
+        depth -= 1
 
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
+    parser.StartDoctypeDeclHandler = refuse_document_type
+    parser.EntityDeclHandler = refuse_document_type
+    parser.StartElementHandler = enter
+    parser.EndElementHandler = leave
     try:
         parser.Parse(content, True)  # noqa: FBT003  expat takes no keyword
-    except _Refused:
-        message = "declares a document type (DOCTYPE), which is refused: it can hold entity bombs"
-        raise _bad(file, message) from None
+    except _Refused as error:
+        raise _bad(file, str(error)) from None
     except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: its encoding
         raise _bad(file, f"is not well-formed XML: {_one_line(error)}") from error
 
