@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 2**20
 MAX_XML_DEPTH = 200
-"""Open elements at once; the parser keeps each in memory, and no catalogue nests a tenth as deep."""
+"""Open elements at once: the parser keeps each in memory; catalogues nest a tenth as deep."""
 BASE = "https://catalog.invalid/"
 """What relative references are resolved against; never looked up (RFC 2606)."""
 

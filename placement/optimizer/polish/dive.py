@@ -8,6 +8,8 @@ split ones become smaller and smaller. What the last ones leave of the rows is w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
@@ -24,6 +26,8 @@ CHEAP = 0.02
 """Share of what a dive has cost so far: a step that costs less is taken at once."""
 AGAIN = (8.0, 64.0, 512.0)
 """Where rows stay overloaded: times the smallest split unit, up to which units may move again."""
+BATCH_NODES = 50
+"""Of HiGHS's tree, for units that are settled together."""
 SHARPER = 0.7
 """Units are put to rest in steps of sizes: each step so many times the one before."""
 
@@ -44,6 +48,34 @@ def dive(region: Region, core: Core, watch: Watch, *, choices: int = 2) -> Indic
     if not len(made.unit):
         return made.base.copy()
     return _Dive(made, made.program.relaxed(watch), choices).run()
+
+
+def settle_together(
+    region: Region, core: Core, batches: Sequence[int], gap: float, watch: Watch
+) -> tuple[Flags, Indices]:
+    """The largest units, a batch at a time: as whole numbers, all smaller ones split.
+
+    Parameters
+    ----------
+    gap
+        (objective - bound) / objective at which each batch is settled.
+
+    Returns
+    -------
+    (n,) the units of all batches, and (n, S) copies of everybody, as if whole.
+
+    Raises
+    ------
+    OutOfTime, SolverError
+    """
+    made = core_program(region, core, overload=OVERLOAD)
+    settled = np.zeros(region.problem.units, dtype=np.bool_)
+    if not len(made.unit):
+        return settled, made.base.copy()
+    together = _Dive(made, made.program.relaxed(watch), 1)
+    values = together.settle(batches, gap)
+    settled[core.units[together.resting]] = True
+    return settled, made.plan(values)
 
 
 class _Dive:
@@ -84,6 +116,21 @@ class _Dive:
             if larger.any():
                 self._rest(larger, values)
             self._settle(unit, values)
+
+    def settle(self, batches: Sequence[int], gap: float) -> Floats:
+        """(C,) values once the largest units rest, batch after batch."""
+        self.relaxed.run()
+        for count in batches:
+            free = np.flatnonzero(~self.resting)
+            units = np.zeros(len(self.size), dtype=np.bool_)
+            units[free[np.argsort(-self.size[free], kind="stable")[:count]]] = True
+            columns = np.flatnonzero(units[self.made.unit])
+            values = self.relaxed.run_whole(columns, BATCH_NODES, gap)
+            if values is None:
+                break
+            self._rest(units, values)
+            self.value = self.relaxed.run()
+        return self.relaxed.values()
 
     def _release(self, size: float) -> None:
         """Units up to this size are free again: those left over were too few to make up."""

@@ -27,12 +27,11 @@ import numpy as np
 
 from placement.optimizer.attributes import Flags, Floats, Indices
 from placement.optimizer.highs import Task
+from placement.optimizer.polish.monolith import Whole
 from placement.optimizer.polish.program import Program, building
 from placement.optimizer.polish.region import Region
 from placement.optimizer.progress import Watch
 
-COLUMNS = 1_000
-"""Pairs of all other units: as many as come nearest to being used decide how wide the box is."""
 FREE = 0.1
 """Rows without a price may get one: so much of the dearest, by what their pairs weigh."""
 PART = 0.1
@@ -57,22 +56,28 @@ class Settled:
     """(n, S) their copies, none of all others; nothing where HiGHS found no choice."""
 
 
-def settled(region: Region, count: int, gap: float, watch: Watch) -> Settled:
+def settled(region: Region, count: int, columns: int, gap: float, watch: Watch) -> Settled:
     """The largest `count` near ties, settled as if all others could be split.
 
     Units with several replicas count as others, and stay at their best sites where nothing in
     the box moves them.
 
+    Parameters
+    ----------
+    columns
+        Pairs of all other units: as many as come nearest to being used decide how wide the box
+        round the prices is. Wider ones prove more, and take longer.
+
     Raises
     ------
     OutOfTime, SolverError
     """
-    near = _Near.of(region, count)
+    near = _Near.of(region, count, columns)
     if not near.large[near.unit].any():
         return Settled(-np.inf, near.large, None)
     with building():
         program = near.program()
-    answer = program.solve(Task(gap=PART * gap, brief=True, nodes=NODES), watch)
+    answer = program.solve(Task(gap=PART * gap, brief=True, nodes=NODES), watch.quiet())
     watch.check()
     bound = answer.bound - CAUTION * abs(answer.bound)
     if answer.values is None:
@@ -84,6 +89,23 @@ def settled(region: Region, count: int, gap: float, watch: Watch) -> Settled:
     np.add.at(placed, (unit, site), moved)
     np.subtract.at(placed, (unit, region.best[unit].argmax(axis=1)), moved)
     return Settled(bound, near.large, placed)
+
+
+def mixed(region: Region, count: int, gap: float, watch: Watch) -> Settled:
+    """The largest `count` units, settled as if all others could be split, at any prices.
+
+    The mixed programme over all pairs: for few of them only.
+
+    Raises
+    ------
+    OutOfTime, SolverError
+    """
+    movable = np.flatnonzero(np.isfinite(region.cost).sum(axis=1) > 1)
+    large = np.zeros(region.problem.units, dtype=np.bool_)
+    large[movable[np.argsort(-region.size[movable], kind="stable")[:count]]] = True
+    task = Task(gap=PART * gap)
+    placed, bound = Whole(region.problem).mixed(large, task, watch.quiet())
+    return Settled(bound - CAUTION * abs(bound), large, placed)
 
 
 @dataclass(frozen=True)
@@ -101,7 +123,7 @@ class _Near:
     down: Floats
 
     @classmethod
-    def of(cls, region: Region, count: int) -> _Near:
+    def of(cls, region: Region, count: int, columns: int) -> _Near:
         units, single = np.arange(region.problem.units), _single(region)
         unit_box = region.prices + _least(region)
         ratio = np.full(region.cost.shape, np.inf)
@@ -109,13 +131,13 @@ class _Near:
         change = _change(region, unit_box)
         ratio[there] = region.margin[there] / np.maximum(change[there], np.finfo(np.float64).tiny)
         nearest = np.sort(ratio[there])
-        wide = float(nearest[min(4 * COLUMNS, len(nearest) - 1)]) if len(nearest) else 0.0
+        wide = float(nearest[min(4 * columns, len(nearest) - 1)]) if len(nearest) else 0.0
         movable = units[single & (ratio < wide).any(axis=1)]
         large = np.zeros(len(units), dtype=np.bool_)
         large[movable[np.argsort(-region.size[movable], kind="stable")[:count]]] = True
         small = np.flatnonzero(~large)
         others = np.sort(ratio[small], axis=None)
-        width = float(others[min(COLUMNS, len(others) - 1)]) if len(others) else wide
+        width = float(others[min(columns, len(others) - 1)]) if len(others) else wide
         width = width if np.isfinite(width) else wide
         used = ratio < width
         moving: Flags = np.asarray(used.any(axis=1))

@@ -135,12 +135,41 @@ class Whole:
             if watch.expired:
                 return Verdict(Ending.STOPPED, None, bound)
 
-    def program(self, *, free: bool = False) -> Program:
-        """The model, before it is solved; see `prices` for free ones."""
+    def mixed(self, whole: Flags, task: Task, watch: Watch) -> tuple[Indices | None, float]:
+        """The cheapest sites of some units as if all others could be split, and a bound.
+
+        Parameters
+        ----------
+        whole
+            (U,) the units that may not be split.
+
+        Returns
+        -------
+        (U, S) copies of those units, none of the others; nothing where HiGHS found none. And what
+        no plan costs less than, EUR a year: inf where there is none.
+
+        Raises
+        ------
+        OutOfTime, SolverError
+        """
+        watch.check()
+        with building():
+            program = self.program(whole=whole)
+        answer = program.solve(task, watch)
+        bound = np.inf if answer.ending is Ending.INFEASIBLE else answer.bound
+        if answer.values is None:
+            return None, bound
+        placed = self._matrix(answer.values)
+        placed[~whole] = 0
+        return placed, bound
+
+    def program(self, *, free: bool = False, whole: Flags | None = None) -> Program:
+        """The model, before it is solved; see `prices` for free ones, `mixed` for whole ones."""
         problem, pairs = self.problem, self.pairs
         cost = pair_costs(problem, np.arange(problem.units))[pairs.unit, pairs.site]
         wanted = problem.counts * problem.replicas[problem.class_of]
-        program = Program(cost * (not free), problem.counts[pairs.unit])
+        integer = None if whole is None else whole[pairs.unit]
+        program = Program(cost * (not free), problem.counts[pairs.unit], whole=integer)
         self._add_assignment(program, wanted)
         self.coupling = np.full(len(problem.rows), -1, dtype=np.intp)
         for r, ((columns, weights), row, less) in enumerate(

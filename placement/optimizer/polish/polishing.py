@@ -12,25 +12,34 @@ from placement.optimizer.highs import Ending, Task
 from placement.optimizer.polish.core import Core, choose_core, core_program, solve_core
 from placement.optimizer.polish.dive import dive
 from placement.optimizer.polish.filling import filled
+from placement.optimizer.polish.fixing import Rest, relaxed_and_fixed
 from placement.optimizer.polish.largest import Settled
 from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.repair import repaired
-from placement.optimizer.polish.resting import Rest, Resting
-from placement.optimizer.polish.vertex import VERTEX, vertex
+from placement.optimizer.polish.resting import Resting
+from placement.optimizer.polish.some_sites import some_sites
 from placement.optimizer.pricing.shard import Pick
 from placement.optimizer.pricing.sift import TIED
 from placement.optimizer.progress import OutOfTime, Watch
 
 NEAR = 20_000
 """Units of a region: the rest stays where prices put it."""
-DIVES = (1_600, 3_200)
-"""Units of the cores that are dived into: plans of smaller ones cost more and come no sooner."""
+DIVE = 1_600
+"""Units of the core that is dived into: plans of smaller ones cost more and come no sooner."""
 BRIEF = 400
 """The same where the whole problem is searched next."""
 SEARCHED = 800
 """Units of the first core that HiGHS searches."""
 NODES = 100
 """Of HiGHS's tree, the first time."""
+SITES, TRIES, THOROUGHLY = 5, 60, 4
+"""Of a neighbourhood, and how many of those are searched, and times that where nothing else is."""
+WORTH = 1e-6
+"""Relative gain of one below which it has given nothing."""
+FEW = 2_000
+"""Units up to which one dive is as good as batches."""
+DRAWS, SITE_NODES = 1, 20
+"""Seed of their sites, and nodes of HiGHS's tree."""
 CAUTION = 1e-9
 """Relative: how much tighter a row becomes each time a core's answer overloads it."""
 
@@ -60,22 +69,31 @@ def region_of(
     wanted = min(int(counts[TIED]) + near, int(counts[-1]))
     bins = int(np.searchsorted(counts, wanted)) + 1
     pick = shard.near(bins)
-    rest: Rest = shard.settle(prices, bins, watch)
+    rest = shard.settle(prices, bins, watch)
     return pick, Region(pick.problem, shard.rhs - rest.totals, rest.cost, prices)
 
 
 def polish(
-    polished: Polished, bound: float, gap: float, watch: Watch, *, brief: bool = False
+    polished: Polished,
+    bound: float,
+    gap: float,
+    watch: Watch,
+    *,
+    brief: bool = False,
+    large: bool = False,
 ) -> None:
     """Improve a plan until it is within the gap, or every core is exhausted.
 
-    Dives into larger and larger cores come first, unless a plan is known already; then HiGHS
-    searches cores from the best plan, longer and wider each time.
+    Dives come first, unless a plan is known already: one unit at a time, then, where that is too
+    dear, batches of the largest. Then HiGHS searches neighbourhoods of a few sites, and cores of
+    near ties from everywhere, longer and wider each time.
 
     Parameters
     ----------
     brief
-        One dive and no more: the whole problem is searched next.
+        No cores: something else comes next.
+    large
+        Batches and neighbourhoods even then.
 
     Raises
     ------
@@ -84,17 +102,14 @@ def polish(
     region = polished.region
     target = bound / (1 - gap) if gap < 1 and bound > 0 else bound
     most = region.problem.units
-    sizes = (BRIEF,) if brief else DIVES
-    for size in sizes if polished.x is None else ():
-        if polished.objective <= target:
-            return
-        _dive(polished, min(size, most), target, watch, bound)
-        if size >= most:
-            break
-    if brief:
-        return
+    if polished.x is None:
+        _dive(polished, min(DIVE if large or not brief else BRIEF, most), target, watch, bound)
+        if polished.objective > target and (large or not brief) and most > FEW:
+            _keep(polished, relaxed_and_fixed(region, gap, watch), watch, bound)
+    if large or not brief:
+        _search_sites(polished, target, watch, bound, TRIES if large else THOROUGHLY * TRIES)
     size, nodes = SEARCHED, NODES
-    while polished.objective > target:
+    while polished.objective > target and not brief:
         watch.check()
         before = polished.objective
         core = choose_core(region, size, polished.x)
@@ -109,31 +124,57 @@ def polish(
         size, nodes = min(2 * size, most), 2 * nodes
 
 
-def begin(polished: Polished, found: Settled, bound: float, gap: float, watch: Watch) -> None:
-    """Dives from where the largest units are settled, if there is a plan with them there.
+def _search_sites(
+    polished: Polished, target: float, watch: Watch, bound: float, tries: int
+) -> None:
+    """Neighbourhoods of a few sites, until half as many in a row have given next to nothing."""
+    if polished.x is None or (polished.region.problem.replicas > 1).any():
+        return
+    random = np.random.default_rng([DRAWS, tries])
+    task = Task(gap=0.0, target=target, brief=True, nodes=SITE_NODES)
+    count = max(2, min(SITES, polished.region.problem.sites // 4))
+    vain = 0
+    for _ in range(tries):
+        if polished.objective <= target or 2 * vain >= tries:
+            return
+        before, x = polished.objective, polished.x
+        here = Polished(polished.pick, polished.region.at_home(x, None), x, before)
+        attempt(here, some_sites(here.region, x, count, random), task, watch, bound)
+        _keep(polished, here.x, watch, bound)
+        vain = 0 if polished.objective < before - WORTH * abs(before) else vain + 1
+
+
+def within(objective: float, bound: float, gap: float) -> bool:
+    """Whether a plan is known whose cost is within the gap of the bound."""
+    return np.isfinite(objective) and objective - bound <= gap * objective
+
+
+def begin(
+    polished: Polished, found: Settled, rest: Rest, bound: float, gap: float, watch: Watch
+) -> None:
+    """Plans with the largest units where they are settled.
+
+    With these at rest, what is left has prices of its own, and no unit that fills a good part of
+    a site: dives end close to its relaxation.
+
+    Parameters
+    ----------
+    rest
+        What they leave.
 
     Raises
     ------
     OutOfTime, SolverError
     """
-    region, placed = polished.region, found.placed
-    if placed is None:
-        return
-    others = np.flatnonzero(~found.units)
-    part = Region(
-        problem=region.problem.take(others),
-        room=region.room - region.totals(placed),
-        elsewhere=region.value(placed),
-        prices=region.prices,
-    )
-    start = vertex(part, VERTEX, watch)
-    rest = Polished(polished.pick, part.at_home(start.home, start.split))
-    target = bound / (1 - gap) if gap < 1 and bound > 0 else bound
-    _dive(rest, min(DIVES[0], len(others)), target, watch, bound)
-    if rest.x is not None:
-        x = placed.copy()
-        x[others] = rest.x
-        _keep(polished, x, watch, bound)
+    assert found.placed is not None
+    others = Polished(polished.pick, rest.region)
+    try:
+        polish(others, bound, gap, watch, brief=True, large=True)
+    finally:
+        if others.x is not None:
+            x = found.placed.copy()
+            x[~found.units] = others.x
+            _keep(polished, x, watch, bound)
 
 
 def _dive(polished: Polished, size: int, target: float, watch: Watch, bound: float) -> None:

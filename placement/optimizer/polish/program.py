@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import highspy
 import numpy as np
 import pulp
 
@@ -172,6 +173,34 @@ class Relaxed:
         if ending is not Ending.OPTIMAL:
             return np.inf
         return float(self._highs.getInfo().objective_function_value) / self._scale
+
+    def run_whole(self, columns: Indices, nodes: int, gap: float) -> Floats | None:
+        """(C,) values of a good solution with these columns whole; none where none was found.
+
+        The next run is that of the relaxation again.
+
+        Raises
+        ------
+        OutOfTime, SolverError
+        """
+        which = columns.astype(np.int32)
+        options = {"presolve": "choose", "mip_max_nodes": nodes, "mip_rel_gap": gap}
+        before = {name: self._highs.getOptionValue(name)[1] for name in options}
+        for name, value in options.items():
+            self._highs.setOptionValue(name, value)
+        self._highs.changeColsIntegrality(
+            len(which), which, np.full(len(which), highspy.HighsVarType.kInteger)
+        )
+        try:
+            self.run()
+            found = self._highs.getInfo().primal_solution_status == FEASIBLE
+            return self.values() if found else None
+        finally:
+            for name, value in before.items():
+                self._highs.setOptionValue(name, value)
+            self._highs.changeColsIntegrality(
+                len(which), which, np.full(len(which), highspy.HighsVarType.kContinuous)
+            )
 
     def values(self) -> Floats:
         """(C,) of the last run."""

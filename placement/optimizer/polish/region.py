@@ -44,7 +44,7 @@ class Region:
         """(n, S) copies where they rest unless a core moves them."""
         return self.best if self.placed is None else self.placed
 
-    def at_home(self, placed: Indices, split: Flags) -> Region:
+    def at_home(self, placed: Indices, split: Flags | None) -> Region:
         """The same region with everybody at these sites; what is known of it stays known."""
         other = replace(self, placed=placed, split=split)
         for name in ("cost", "weights", "toll", "reduced", "best", "margin", "size", "limits"):

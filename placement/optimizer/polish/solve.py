@@ -18,9 +18,10 @@ from placement.optimizer.arrays.problem import ArrayProblem
 from placement.optimizer.arrays.solution import ArraySolution, Warm, plan_cost, violations
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.highs import Ending
-from placement.optimizer.polish.largest import settled
+from placement.optimizer.polish.fixing import left_over
+from placement.optimizer.polish.largest import Settled, mixed, settled
 from placement.optimizer.polish.monolith import Whole
-from placement.optimizer.polish.polishing import Polished, begin, polish, region_of
+from placement.optimizer.polish.polishing import Polished, begin, polish, region_of, within
 from placement.optimizer.polish.region import Region
 from placement.optimizer.polish.resting import LocalResting
 from placement.optimizer.polish.spreading import counts_of, sites_of, spread_out
@@ -42,8 +43,16 @@ MANY_EACH = 4
 """Equal units of each kind from which counts are so fine that polishing gets there by itself."""
 MODERATE = 600_000
 """Pairs that one HiGHS model may have after reduced costs have ruled out the others."""
-LARGEST = 40
-"""Units that are settled before all others,"""
+FEW = 40_000
+"""Pairs up to which one mixed programme settles the largest units,"""
+MIXED = 30
+"""and how many."""
+LARGEST = 20
+"""Units that are settled in a box round the prices where there are more pairs,"""
+BOXES = (4_000, 20_000)
+"""and the pairs that decide how wide it is."""
+OPEN = 0.4
+"""Share of the gap asked for that a box may leave open: a wider one settles them otherwise."""
 LARGE = 100.0
 """where the largest one that the relaxation splits costs so many times the gap asked for."""
 CLOSE = 1e-8
@@ -238,9 +247,12 @@ class Separable:
             polished = Polished(*self._region(watch))
         with self._phase("core"):
             try:
-                if not brief:
+                if brief:
+                    polish(polished, self.bound, self.gap, watch, brief=True)
+                if not within(polished.objective, self.bound, self.gap):
                     self._begin(polished, watch)
-                polish(polished, self.bound, self.gap, watch, brief=brief)
+                if not brief:
+                    polish(polished, self.bound, self.gap, watch)
             finally:
                 if polished.x is not None:
                     self._keep_region(polished)
@@ -254,11 +266,28 @@ class Separable:
         if largest <= LARGE * self.gap * abs(self.bound):
             return
         try:
-            found = settled(region, LARGEST, self.gap, watch)
-            self.bound = max(self.bound, found.bound)
-            begin(polished, found, self.bound, self.gap, watch)
+            begun = np.empty(0, dtype=np.intp)
+            for found in self._settled(region, watch):
+                self.bound = max(self.bound, found.bound)
+                placed = found.placed
+                if placed is not None and not np.array_equal(placed, begun):
+                    rest = left_over(region, placed, found.units, watch)
+                    open_still = np.inf if rest is None else rest.bound - found.bound
+                    if rest is not None and open_still <= OPEN * self.gap * abs(found.bound):
+                        begun = placed
+                        begin(polished, found, rest, self.bound, self.gap, watch)
+                if within(polished.objective, self.bound, self.gap):
+                    return
         except SolverError as error:  # a help, no more: dives begin elsewhere, too
             _LOG.warning("the largest units are not settled first: %s", error)
+
+    def _settled(self, region: Region, watch: Watch) -> Iterator[Settled]:
+        """The largest units, settled more and more thoroughly."""
+        if self.pairs <= FEW:
+            yield mixed(region, MIXED, self.gap, watch)
+        else:
+            for columns in BOXES:
+                yield settled(region, LARGEST, columns, self.gap, watch)
 
     def _region(self, watch: Watch) -> tuple[Pick, Region]:
         """Near ties at a vertex of the relaxation; its duals become the prices where better."""
