@@ -43,13 +43,11 @@ MANY_EACH = 4
 """Equal units of each kind from which counts are so fine that polishing gets there by itself."""
 MODERATE = 600_000
 """Pairs that one HiGHS model may have after reduced costs have ruled out the others."""
-FEW = 40_000
-"""Pairs up to which one mixed programme settles the largest units,"""
 MIXED = 30
-"""and how many."""
+"""Units that are settled first over all pairs of a small problem."""
 LARGEST = 20
-"""Units that are settled in a box round the prices where there are more pairs,"""
-BOXES = (4_000, 20_000)
+"""Units that are settled first, in a box round the prices, of larger ones,"""
+BOXES = (1_000, 5_000, 20_000)
 """and the pairs that decide how wide it is."""
 OPEN = 0.4
 """Share of the gap asked for that a box may leave open: a wider one settles them otherwise."""
@@ -250,14 +248,14 @@ class Separable:
                 if brief:
                     polish(polished, self.bound, self.gap, watch, brief=True)
                 if not within(polished.objective, self.bound, self.gap):
-                    self._begin(polished, watch)
+                    self._begin(polished, watch, few=brief)
                 if not brief:
                     polish(polished, self.bound, self.gap, watch)
             finally:
                 if polished.x is not None:
                     self._keep_region(polished)
 
-    def _begin(self, polished: Polished, watch: Watch) -> None:
+    def _begin(self, polished: Polished, watch: Watch, *, few: bool) -> None:
         """Large split units keep the bound below all plans, and dives above: these come first."""
         region = polished.region
         if region.split is None or region.problem.units < self.merged.units:
@@ -267,7 +265,7 @@ class Separable:
             return
         try:
             begun = np.empty(0, dtype=np.intp)
-            for found in self._settled(region, watch):
+            for found in self._settled(region, watch, few=few):
                 self.bound = max(self.bound, found.bound)
                 placed = found.placed
                 if placed is not None and not np.array_equal(placed, begun):
@@ -281,9 +279,9 @@ class Separable:
         except SolverError as error:  # a help, no more: dives begin elsewhere, too
             _LOG.warning("the largest units are not settled first: %s", error)
 
-    def _settled(self, region: Region, watch: Watch) -> Iterator[Settled]:
+    def _settled(self, region: Region, watch: Watch, *, few: bool) -> Iterator[Settled]:
         """The largest units, settled more and more thoroughly."""
-        if self.pairs <= FEW:
+        if few:
             yield mixed(region, MIXED, self.gap, watch)
         else:
             for columns in BOXES:
