@@ -205,7 +205,7 @@ class InProcess(pulp.HiGHS):  # type: ignore[misc]  # PuLP publishes no types
     def _interrupt(self, _kind: Any, _message: str, now: Any, answer: Any, _data: Any) -> None:
         """Called by HiGHS many times a second. An exception must not cross C++: it waits."""
         try:
-            if self.watch.cancelled:
+            if self.watch.expired:
                 answer.user_interrupt = True
             elif time.monotonic() - self._reported_s > REPORT_EVERY_S:
                 self._reported_s = time.monotonic()

@@ -99,7 +99,23 @@ def _never_worse(entries: Entries) -> Goal:
         for duel in all_of
         if duel.peer is not None and (duel.ratio is None or duel.ratio < 1)
     ]
+    worse += filter(None, (_dearer(entries, duel) for duel in all_of))
     return Goal(text, "; ".join(worse) or f"at none of {len(all_of)} sizes", not worse)
+
+
+def _dearer(entries: Entries, duel: Duel) -> str | None:
+    """Whether another's plan is cheaper than ours after as long; plans within the gap are equal."""
+    key = f"sizes/{duel.datasets}x{duel.sites}"
+    ours = entries.get(f"{key}/ours", {})
+    others = [
+        entry["objective"]
+        for name, entry in entries.items()
+        if name.startswith(f"{key}/") and entry["who"] != "ours" and entry.get("objective")
+    ]
+    if not others or ours.get("objective") is None or ours["gap"] <= ours["asked_gap"]:
+        return None
+    ahead = ours["objective"] / min(others) - 1
+    return f"{duel.datasets:,} x {duel.sites}: {100 * ahead:.4f} % dearer" if ahead > 0 else None
 
 
 def _faster(entries: Entries, datasets: int, sites: int, times: float) -> Goal:

@@ -17,6 +17,12 @@ variables:
 
 with d_us = c'_us - c'_u,best at p and x what leaves the best site (compare
 placement.optimizer.pricing.corelp). The choice of x_B is where a plan begins.
+
+Where there are few pairs the box may be all there is: `mixed` hands HiGHS the programme itself,
+
+    minimise sum_us c_us x_us  over the model's rows,  x_u whole for u in B, 0 <= x_us <= m_u else
+
+whose bound is the solver's word, as that of every integer programme here.
 """
 
 from __future__ import annotations

@@ -161,16 +161,7 @@ class Relaxed:
         ------
         OutOfTime, SolverError
         """
-        self._watch.check()
-        if np.isfinite(self._watch.left_s):
-            self._highs.setOptionValue(
-                "time_limit", float(self._highs.getRunTime() + self._watch.left_s)
-            )
-        self._highs.run()
-        self._solver.raise_interrupt()
-        ending = read_ending(self._highs)
-        self._watch.check()
-        if ending is not Ending.OPTIMAL:
+        if self._run(self._highs.getRunTime()) is not Ending.OPTIMAL:
             return np.inf
         return float(self._highs.getInfo().objective_function_value) / self._scale
 
@@ -192,7 +183,7 @@ class Relaxed:
             len(which), which, np.full(len(which), highspy.HighsVarType.kInteger)
         )
         try:
-            self.run()
+            self._run(0.0)  # an integer programme's clock begins anew
             found = self._highs.getInfo().primal_solution_status == FEASIBLE
             return self.values() if found else None
         finally:
@@ -201,6 +192,16 @@ class Relaxed:
             self._highs.changeColsIntegrality(
                 len(which), which, np.full(len(which), highspy.HighsVarType.kContinuous)
             )
+
+    def _run(self, spent_s: float) -> Ending:
+        self._watch.check()
+        if np.isfinite(self._watch.left_s):
+            self._highs.setOptionValue("time_limit", float(spent_s + self._watch.left_s))
+        self._highs.run()
+        self._solver.raise_interrupt()
+        ending = read_ending(self._highs)
+        self._watch.check()
+        return ending
 
     def values(self) -> Floats:
         """(C,) of the last run."""
