@@ -12,10 +12,11 @@ import pytest
 from models import Termination
 from placement.optimizer.arrays.problem import Row
 from placement.optimizer.arrays.solution import plan_cost, violations
-from placement.optimizer.neighbourhood import improve, is_hard_small, solve_assignment
-from placement.optimizer.neighbourhood.annealing import Annealer
+from placement.optimizer.neighbourhood import is_hard_small, solve_assignment
+from placement.optimizer.neighbourhood.annealing import COLD, Annealer
 from placement.optimizer.neighbourhood.exact import open_pairs
 from placement.optimizer.neighbourhood.pairs import pairs_of
+from placement.optimizer.neighbourhood.schedule import HOT, WARM, Round, rounds_for
 from placement.optimizer.pricing.find import find_prices
 from placement.optimizer.progress import Watch
 from tests.benchmarks.gap import make_case, read_case
@@ -85,18 +86,30 @@ def test_what_cannot_hold_is_infeasible():
     assert answer.sites is None
 
 
+def _searched(problem, start, watch, *, seed=1, rounds=1):
+    """The plan after some rounds of chains, each from the plan of the one before."""
+    priced = find_prices(problem, Watch(60))
+    searches = Annealer(pairs_of(problem), priced.prices, seed)
+    for number, task in zip(range(rounds), rounds_for(problem.units), strict=False):
+        start = searches.round(number, task, watch, start).sites
+    return start, priced.bound
+
+
 @pytest.mark.parametrize("kind", ["c", "d", "e"])
 def test_chains_alone_come_close_to_the_bound_and_hold(kind):
     problem = _with_shared_row(make_case(kind, 5, 100).problem())
     problem = replace(problem, rows=(*problem.rows[:-1], replace(problem.rows[-1], rhs=60.0)))
-    priced = find_prices(problem, Watch(60))
-    nowhere = np.zeros(problem.units, dtype=np.intp)
-    watch = Watch(60)
-    plan = improve(
-        problem, nowhere, priced.prices, priced.bound, gap=0.0, watch=watch, seed=1, rounds=1
-    )
+    plan, bound = _searched(problem, np.zeros(problem.units, dtype=np.intp), Watch(60))
     assert violations(problem, plan) == []
-    assert plan_cost(problem, plan) <= 1.02 * priced.bound
+    assert plan_cost(problem, plan) <= 1.02 * bound
+
+
+@pytest.mark.parametrize("kind", ["d", "e"])
+def test_many_agents_and_items_come_close_within_three_rounds(kind):
+    problem = make_case(kind, 20, 400).problem()
+    plan, bound = _searched(problem, None, Watch(300), rounds=3)
+    assert violations(problem, plan) == []
+    assert plan_cost(problem, plan) <= 1.0025 * bound
 
 
 def test_broken_numbers_hold_strictly():
@@ -104,23 +117,17 @@ def test_broken_numbers_hold_strictly():
     problem = case.problem()
     rows = tuple(replace(r, weights=r.weights * np.pi, rhs=r.rhs * np.pi) for r in problem.rows)
     broken = replace(problem, rows=rows, cost=problem.cost * np.e)
-    priced = find_prices(broken, Watch(60))
-    start = np.zeros(60, dtype=np.intp)
-    plan = improve(
-        broken, start, priced.prices, priced.bound, gap=0.0, watch=Watch(60), seed=1, rounds=3
-    )
+    plan, _ = _searched(broken, np.zeros(60, dtype=np.intp), Watch(60), rounds=3)
     assert violations(broken, plan) == []
 
 
 def test_a_plan_never_gets_worse_and_without_time_stays():
     problem = make_case("d", 5, 50).problem()
-    priced = find_prices(problem, Watch(60))
     start = np.zeros(50, dtype=np.intp)
-    args = (priced.prices, priced.bound)
-    plan = improve(problem, start, *args, gap=0.0, watch=Watch(60), seed=1, rounds=1)
-    again = improve(problem, plan, *args, gap=0.0, watch=Watch(60), seed=2, rounds=1)
+    plan, _ = _searched(problem, start, Watch(60))
+    again, _ = _searched(problem, plan, Watch(60), seed=2)
     assert plan_cost(problem, again) <= plan_cost(problem, plan)
-    late = improve(problem, start, *args, gap=0.0, watch=Watch(0.0), seed=1)
+    late, _ = _searched(problem, start, Watch(0.0))
     assert (late == start).all()
 
 
@@ -128,9 +135,41 @@ def test_a_seed_decides_the_plan():
     problem = make_case("d", 10, 100).problem()
     priced = find_prices(problem, Watch(60))
     pairs = pairs_of(problem)
-    one, same = (Annealer(pairs, priced.prices, 7).round(0, 300_000, Watch(60)) for _ in "ab")
+    task = Round(300_000, HOT)
+    one, same = (Annealer(pairs, priced.prices, 7).round(0, task, Watch(60)) for _ in "ab")
     assert one.cost == same.cost
     assert (one.sites == same.sites).all()
+
+
+def test_a_round_that_finds_nothing_is_forgotten_once_one_does():
+    problem = make_case("d", 20, 400).problem()
+    searches = Annealer(pairs_of(problem), find_prices(problem, Watch(60)).prices, 1)
+    grain, dear = searches.grain, searches.dear
+    assert searches.round(0, Round(100, HOT), Watch(60)).cost == np.inf
+    assert (searches.grain, searches.dear) == (2 * grain, 4 * dear)
+    assert searches.round(1, Round(20_000_000, HOT), Watch(60)).cost < np.inf
+    assert (searches.grain, searches.dear) == (grain, dear)
+
+
+def test_melts_learn_how_cold_reduced_costs_are_best_and_warm_rounds_do_not():
+    problem = make_case("e", 20, 400).problem()
+    searches = Annealer(pairs_of(problem), find_prices(problem, Watch(60)).prices, 1)
+    searches._learn([10.0, 11.0], melted=True)
+    assert searches.cold == COLD
+    searches._learn([11.0, 10.0], melted=False)
+    assert searches.cold == COLD
+    searches._learn([11.0, 10.0], melted=True)
+    assert searches.cold < COLD
+    searches._learn([10.0, 11.0], melted=True)
+    assert searches.cold == pytest.approx(COLD)
+
+
+def test_rounds_melt_and_warm_up_in_turns_and_grow():
+    first = list(itertools.islice(rounds_for(400), 8))
+    assert [task.heat for task in first] == [HOT, WARM, WARM, HOT, WARM, WARM, WARM, WARM]
+    assert [task.work // first[0].work for task in first] == [1, 1, 1, 2, 1, 1, 1, 1]
+    assert next(rounds_for(1_600)).work == 4 * first[0].work
+    assert next(rounds_for(10)).work == next(rounds_for(20)).work
 
 
 def test_only_pairs_that_cannot_be_in_a_better_plan_go():

@@ -5,7 +5,6 @@ must fill every site to the last unit of capacity: annealed ejection chains do t
 programmes prove what can be proven.
 """
 
-from placement.optimizer.neighbourhood.improving import improve
 from placement.optimizer.neighbourhood.solve import is_hard_small, solve_assignment
 
-__all__ = ["improve", "is_hard_small", "solve_assignment"]
+__all__ = ["is_hard_small", "solve_assignment"]

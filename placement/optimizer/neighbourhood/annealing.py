@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.neighbourhood.pairs import Pairs
+from placement.optimizer.neighbourhood.schedule import HOT, Round
 from placement.optimizer.progress import Watch
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ GRAIN = 0.02
 APART = 0.3
 """Share of the mean distance between the two nearest sites that does."""
 SMALLEST = 1e-9
-HOT, COOL, COLD = 5.0, 0.7, 0.2
-"""Grains: temperature at the beginning, at the end, and the one of reduced costs."""
+COOL = 0.7
+"""Grains: temperature at the end of a round."""
+COLD, COLDER = 0.2, 0.6
+"""Grains: temperature of reduced costs at first and at most, and its share in the second search."""
+COLDEST = 0.02
 NEAR, MOST_NEAR = 2.5, 6
 """Grains within which sites tie, and how many do at most."""
 DEAR, LAST_DEAR = 1.0, 8.0
@@ -58,14 +62,17 @@ class Annealer:
         self.order = np.argsort(self.reduced, axis=1, kind="stable")
         self.grain = self._grain()
         self.dear = DEAR
+        self.cold = COLD
 
-    def round(self, number: int, work: int, watch: Watch, start: Indices | None = None) -> Found:
-        """Anneal from a plan, feasible or not, looking at about `work` links in each search.
+    def round(self, number: int, task: Round, watch: Watch, start: Indices | None = None) -> Found:
+        """Anneal from a plan, feasible or not.
 
         Parameters
         ----------
         number
             Of the round: each has random numbers of its own.
+        task
+            How long and how hot.
         watch
             Cooling is hastened where time would not suffice; without time, the start is the end.
         start
@@ -82,25 +89,37 @@ class Annealer:
         for state in states:
             kernel.settle(ground, state, self.pairs.rhs)
         with ThreadPoolExecutor(SEARCHES) as threads:
-            self._cool(ground, states, chains, work, watch, threads)
+            self._cool(ground, states, chains, task, watch, threads)
         plans = [(float(state.value[1]), state.best) for state in states]
-        if not np.isfinite([cost for cost, _ in plans]).any():
-            self.grain *= 2.0
-            self.dear *= 4.0
+        self._learn([cost for cost, _ in plans], melted=task.heat >= HOT)
         return self._better([*plans, (self._cost(first), first.copy())])
+
+    def _learn(self, costs: list[float], *, melted: bool) -> None:
+        """After a round without a plan the next is hotter, and overloads dearer; then as before.
+
+        After a melt reduced costs get closer to how cold the better search had them: what is best
+        depends on whether rows can be filled with near ties alone.
+        """
+        found = bool(np.isfinite(costs).any())
+        self.grain = self._grain() if found else 2.0 * self.grain
+        self.dear = DEAR if found else 4.0 * self.dear
+        if melted and costs[1] < costs[0]:
+            self.cold = max(self.cold * COLDER**0.5, COLDEST)
+        elif melted and costs[0] < costs[1]:
+            self.cold = min(self.cold / COLDER**0.5, COLD)
 
     def _cool(
         self,
         ground: Ground,
         states: list[State],
         chains: list[Chain],
-        work: int,
+        task: Round,
         watch: Watch,
         threads: ThreadPoolExecutor,
     ) -> None:
         from placement.optimizer.neighbourhood import kernel
 
-        rhs, done, step = self.pairs.rhs, 0.0, min(1.0, SLICE / work)
+        rhs, done, step = self.pairs.rhs, 0.0, min(1.0, SLICE / task.work)
         last = False
         while done < 1.0 and not watch.expired:
             if done >= LAST and not last:
@@ -109,13 +128,20 @@ class Annealer:
                 for state in states:
                     kernel.settle(ground, state, rhs)
             until = min(1.0, done + step)
-            heat = (self._temperature(done), self._temperature(until), COLD * self.grain)
+            heat = (self._temperature(task, done), self._temperature(task, until))
             began = time.monotonic()
             jobs = [
                 threads.submit(
-                    kernel.anneal, _own(ground), s, c, rhs, heat, LOOKS, min(SLICE, work)
+                    kernel.anneal,
+                    _own(ground),
+                    state,
+                    chain,
+                    rhs,
+                    (*heat, self.grain * self.cold * COLDER**k),
+                    LOOKS,
+                    min(SLICE, task.work),
                 )
-                for s, c in zip(states, chains, strict=True)
+                for k, (state, chain) in enumerate(zip(states, chains, strict=True))
             ]
             for job in jobs:
                 job.result()
@@ -123,8 +149,8 @@ class Annealer:
             if took * (1.0 - done) > step * watch.left_s:
                 step = took * (1.0 - done) / max(watch.left_s, took)
 
-    def _temperature(self, done: float) -> float:
-        return float(self.grain * HOT * (COOL / HOT) ** done)
+    def _temperature(self, task: Round, done: float) -> float:
+        return float(self.grain * task.heat * (COOL / task.heat) ** done)
 
     def _grain(self) -> float:
         """EUR a year: the scale of what is left over at a good plan."""
@@ -215,8 +241,3 @@ class Annealer:
 def _own(ground: Ground) -> Ground:
     """The same under names of its own: searches side by side must not count one's references."""
     return ground._replace(**{name: part.view() for name, part in ground._asdict().items()})
-
-
-def better(one: Found, other: Found) -> Found:
-    """The cheaper, the first at a tie."""
-    return replace(other) if other.cost < one.cost else one

@@ -10,7 +10,7 @@ place of their tabu lists.
 """
 
 # The energy of a plan is  kappa sum_u r_us + sum_r (price_r room_r | -dear_r room_r), the latter
-# where a row is overloaded. kappa falls to 1 with the temperature: reduced costs are kept cold
+# where a row is overloaded. kappa falls with the temperature: reduced costs are kept cold
 # while loads are still hot, for near ties are what loads can be evened out with.
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ from placement.optimizer.arrays.problem import ArrayProblem, Row
 from placement.optimizer.compiling import Preparation
 from placement.optimizer.neighbourhood.annealing import Annealer
 from placement.optimizer.neighbourhood.pairs import pairs_of
+from placement.optimizer.neighbourhood.schedule import HOT, Round
 from placement.optimizer.progress import Watch
 
 
 def _anneal_tiny() -> None:
     pairs = pairs_of(_tiny())
-    Annealer(pairs, np.ones(2), seed=0).round(0, 1_000, Watch(float("inf")))
+    Annealer(pairs, np.ones(2), seed=0).round(0, Round(1_000, HOT), Watch(float("inf")))
 
 
 def _tiny() -> ArrayProblem:

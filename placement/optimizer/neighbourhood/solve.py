@@ -15,9 +15,9 @@ from placement.optimizer.arrays.solution import ArraySolution, plan_cost, violat
 from placement.optimizer.attributes import Floats, Indices
 from placement.optimizer.neighbourhood.annealing import Annealer
 from placement.optimizer.neighbourhood.exact import open_pairs, solve_core
-from placement.optimizer.neighbourhood.improving import FIRST_WORK
 from placement.optimizer.neighbourhood.pairs import Pairs, pairs_of
 from placement.optimizer.neighbourhood.ready import make_ready
+from placement.optimizer.neighbourhood.schedule import Round, rounds_for
 from placement.optimizer.pricing.find import find_prices
 from placement.optimizer.progress import OutOfTime, Watch
 
@@ -121,20 +121,20 @@ class _Solve:
         return self.sites is not None and self.objective - self.bound <= room
 
     def run(self) -> None:
-        """Chains and core programmes in turns, each round twice as long as the one before."""
+        """Chains and core programmes in turns."""
         self._price()
         if self.done:
             return
         searches = Annealer(self.pairs, self.prices, self.seed)
-        number = 0
         if np.isfinite(self.pairs.cost).sum() <= FIRST_PAIRS:
             self._prove(searches.reduced)
+        rounds = enumerate(rounds_for(self.problem.units))
         while not self.done:
+            number, task = next(rounds)
             make_ready(self.watch)
-            self._search(searches, number)
+            self._search(searches, number, task)
             if not self.done:
                 self._prove(searches.reduced)
-            number += 1
 
     def answer(self) -> ArraySolution:
         """What was found."""
@@ -166,11 +166,11 @@ class _Solve:
             self.bound = self.pairs.rounded(self.proven_by_prices)
         self._count("prices", began)
 
-    def _search(self, searches: Annealer, number: int) -> None:
+    def _search(self, searches: Annealer, number: int, task: Round) -> None:
         began = time.monotonic()
         self.watch.enter("search", self._incumbent(), self.bound)
         self.watch.check()
-        found = searches.round(number, FIRST_WORK << number, self.watch, self.sites)
+        found = searches.round(number, task, self.watch, self.sites)
         if found.cost < self.objective:
             self._keep(found.sites)
         self._count("search", began)
