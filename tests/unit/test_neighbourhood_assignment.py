@@ -13,7 +13,7 @@ from models import Termination
 from placement.optimizer.arrays.problem import Row
 from placement.optimizer.arrays.solution import plan_cost, violations
 from placement.optimizer.neighbourhood import is_hard_small, solve_assignment
-from placement.optimizer.neighbourhood.annealing import COLD, Annealer
+from placement.optimizer.neighbourhood.annealing import COLD, COLDEST, Annealer
 from placement.optimizer.neighbourhood.exact import open_pairs
 from placement.optimizer.neighbourhood.pairs import pairs_of
 from placement.optimizer.neighbourhood.schedule import HOT, WARM, Round, rounds_for
@@ -151,17 +151,29 @@ def test_a_round_that_finds_nothing_is_forgotten_once_one_does():
     assert (searches.grain, searches.dear) == (grain, dear)
 
 
-def test_melts_learn_how_cold_reduced_costs_are_best_and_warm_rounds_do_not():
-    problem = make_case("e", 20, 400).problem()
+def test_reduced_costs_get_as_cold_as_the_better_search_had_them():
+    problem = make_case("e", 5, 100).problem()
     searches = Annealer(pairs_of(problem), find_prices(problem, Watch(60)).prices, 1)
-    searches._learn([10.0, 11.0], melted=True)
+    searches._learn(10.0, 11.0)
     assert searches.cold == COLD
-    searches._learn([11.0, 10.0], melted=False)
-    assert searches.cold == COLD
-    searches._learn([11.0, 10.0], melted=True)
+    searches._learn(11.0, 10.0)
     assert searches.cold < COLD
-    searches._learn([10.0, 11.0], melted=True)
+    searches._learn(10.0, 11.0)
     assert searches.cold == pytest.approx(COLD)
+    for _ in range(100):
+        searches._learn(11.0, 10.0)
+    assert searches.cold == COLDEST
+
+
+def test_a_warm_round_teaches_nothing_and_a_known_plan_keeps_the_heat():
+    problem = make_case("d", 10, 200).problem()
+    searches = Annealer(pairs_of(problem), find_prices(problem, Watch(60)).prices, 1)
+    plan = searches.round(0, Round(10_000_000, HOT), Watch(60))
+    assert plan.cost < np.inf
+    state = searches.grain, searches.dear, searches.cold
+    again = searches.round(1, Round(100, WARM), Watch(60), plan.sites)
+    assert again.cost <= plan.cost
+    assert (searches.grain, searches.dear, searches.cold) == state
 
 
 def test_rounds_melt_and_warm_up_in_turns_and_grow():

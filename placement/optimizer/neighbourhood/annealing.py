@@ -91,21 +91,25 @@ class Annealer:
         with ThreadPoolExecutor(SEARCHES) as threads:
             self._cool(ground, states, chains, task, watch, threads)
         plans = [(float(state.value[1]), state.best) for state in states]
-        self._learn([cost for cost, _ in plans], melted=task.heat >= HOT)
-        return self._better([*plans, (self._cost(first), first.copy())])
+        best = self._better([*plans, (self._cost(first), first.copy())])
+        self._heed(bool(np.isfinite(best.cost)))
+        if task.heat >= HOT:
+            self._learn(*(cost for cost, _ in plans))
+        return best
 
-    def _learn(self, costs: list[float], *, melted: bool) -> None:
-        """After a round without a plan the next is hotter, and overloads dearer; then as before.
-
-        After a melt reduced costs get closer to how cold the better search had them: what is best
-        depends on whether rows can be filled with near ties alone.
-        """
-        found = bool(np.isfinite(costs).any())
+    def _heed(self, found: bool) -> None:
+        """While no plan is known the next round is hotter, overloads dearer; then as at first."""
         self.grain = self._grain() if found else 2.0 * self.grain
         self.dear = DEAR if found else 4.0 * self.dear
-        if melted and costs[1] < costs[0]:
+
+    def _learn(self, usual: float, colder: float) -> None:
+        """Reduced costs get closer to how cold the better search had them.
+
+        What is best depends on whether rows can be filled with near ties alone.
+        """
+        if colder < usual:
             self.cold = max(self.cold * COLDER**0.5, COLDEST)
-        elif melted and costs[0] < costs[1]:
+        elif usual < colder:
             self.cold = min(self.cold / COLDER**0.5, COLD)
 
     def _cool(
