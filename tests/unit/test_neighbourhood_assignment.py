@@ -176,6 +176,16 @@ def test_a_warm_round_teaches_nothing_and_a_known_plan_keeps_the_heat():
     assert (searches.grain, searches.dear, searches.cold) == state
 
 
+def test_overloads_cost_something_where_prices_are_next_to_nothing():
+    """So they are where exact ties alone could fill the sites."""
+    pairs = pairs_of(make_case("c", 20, 400).problem())
+    searches = Annealer(pairs, np.full(len(pairs.rhs), 1e-16), 1)
+    plan = None
+    for number, task in zip(range(4), rounds_for(pairs.units), strict=False):
+        plan = searches.round(number, task, Watch(300), plan).sites
+    assert pairs.holds(plan)
+
+
 def test_rounds_melt_and_warm_up_in_turns_and_grow():
     first = list(itertools.islice(rounds_for(400), 8))
     assert [task.heat for task in first] == [HOT, WARM, WARM, HOT, WARM, WARM, WARM, WARM]

@@ -35,6 +35,8 @@ NEAR, MOST_NEAR = 2.5, 6
 """Grains within which sites tie, and how many do at most."""
 DEAR, LAST_DEAR = 1.0, 8.0
 """Prices that an overload costs, and at the end of a round, when it has to go."""
+LEAST_DEAR = 4.0
+"""Grains that an overload as large as a mean weight costs at least."""
 LAST = 0.8
 """Share of a round after which overloads are that dear."""
 LINKS = 8
@@ -170,6 +172,16 @@ class Annealer:
         apart = float(finite.mean()) if len(finite) else 0.0
         return max(GRAIN * worth / max(1, self.pairs.units), APART * apart, SMALLEST)
 
+    def _least_dear(self) -> float:
+        """EUR a year per unit of overload, for prices that are next to nothing.
+
+        Prices are zero where exact ties alone could fill the rows; overloads must not be free.
+        """
+        units, first = np.arange(self.pairs.units), self.order[:, 0]
+        weights = [np.abs(i.weights[units, first]) for i in (self.pairs.own, self.pairs.shared)]
+        heavy = np.concatenate([each[each > 0] for each in weights])
+        return LEAST_DEAR * self.grain / float(heavy.mean()) if len(heavy) else self.grain
+
     def _ground(self) -> Ground:
         from placement.optimizer.neighbourhood.kernel import Ground
 
@@ -178,7 +190,7 @@ class Annealer:
         ties = np.take_along_axis(self.reduced, near, axis=1) <= NEAR * self.grain
         nears = ties.sum(axis=1)
         positive = self.prices[self.prices > 0]
-        typical = float(positive.mean()) if len(positive) else self.grain
+        typical = max(float(positive.mean()) if len(positive) else 0.0, self._least_dear())
         return Ground(
             cost=pairs.cost,
             reduced=self.reduced,
