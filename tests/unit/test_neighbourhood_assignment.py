@@ -183,6 +183,7 @@ def test_overloads_cost_something_where_prices_are_next_to_nothing():
     plan = None
     for number, task in zip(range(4), rounds_for(pairs.units), strict=False):
         plan = searches.round(number, task, Watch(300), plan).sites
+    assert plan is not None
     assert pairs.holds(plan)
 
 
